@@ -1,0 +1,24 @@
+"""The launch plan: a pure function of recipe, cluster and place, with no device, no network and no disk."""
+
+from launcher.plan.compose import plan
+from launcher.plan.layout import AttemptLayout, RankLayout, RunLayout, ServiceLayout
+from launcher.plan.model import Checkpoints, LaunchPlan, RankProcess, ServiceProcess, Target
+from launcher.plan.place import DEFAULT_HCCL_PORT, Place, hccl_ports
+from launcher.plan.ranktable.v1_0 import RankTable
+
+__all__ = [
+    "DEFAULT_HCCL_PORT",
+    "AttemptLayout",
+    "Checkpoints",
+    "LaunchPlan",
+    "Place",
+    "RankLayout",
+    "RankProcess",
+    "RankTable",
+    "RunLayout",
+    "ServiceLayout",
+    "ServiceProcess",
+    "Target",
+    "hccl_ports",
+    "plan",
+]

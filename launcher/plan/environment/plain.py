@@ -1,0 +1,7 @@
+"""No framework: ranks have what all ranks have, and meet, if at all, in their own way."""
+
+from __future__ import annotations
+
+from launcher.plan.environment.contract import Contract
+
+CONTRACT = Contract(owns=(), of_rank=lambda _job, _seat: {})

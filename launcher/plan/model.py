@@ -1,0 +1,84 @@
+"""The launch plan: all that a launcher has to know, as one value."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from launcher.plan.ranktable.v1_0 import RankTable
+from launcher.specs import Framework, FrozenMap
+
+Environment = FrozenMap[str, str]
+
+
+class Target(str, Enum):
+    """What the ranks compute on, as MindSpore's `device_target` spells it."""
+
+    ASCEND = "Ascend"
+    CPU = "CPU"
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", defer_build=True)
+
+
+class RankProcess(_Value):
+    """One process of the job. All paths are absolute, and the same on every host."""
+
+    rank: int
+    local_rank: int
+    host: str = Field(description="Name of the host in the cluster.")
+    device: int | None = Field(description="Physical device id; None on CPU.")
+    argv: tuple[str, ...]
+    env: Environment = Field(description="Set after the names in `LaunchPlan.unset` are removed from the environment.")
+    cwd: str
+    log: str = Field(description="Where standard output and error go.")
+    cann_log_dir: str
+
+
+class ServiceProcess(_Value):
+    """A process that the ranks need beside them, started before them; the job has ended when its ranks have."""
+
+    name: str
+    host: str
+    argv: tuple[str, ...]
+    env: Environment
+    cwd: str
+    log: str
+
+
+class Checkpoints(_Value):
+    """Where a supervisor looks for the checkpoint to resume from; the same in every attempt of a run."""
+
+    directories: tuple[str, ...] = Field(description="One, unless the recipe gives each rank its own; in rank order.")
+    pattern: str
+
+
+class LaunchPlan(_Value):
+    """What one attempt of a run starts, where and how; launching it needs nothing else."""
+
+    version: Literal[1] = 1
+    run: str
+    name: str
+    attempt: int
+    framework: Framework
+    target: Target
+    world_size: int = Field(description="Ranks of the job; `ranks` may be fewer when only some are launched again.")
+    gang: bool
+    grace: float = Field(description="Seconds between SIGTERM and SIGKILL.")
+    resume_from: str | None
+    checkpoints: Checkpoints | None
+    rank_table: RankTable | None = Field(description="None on CPU: a table of devices that do not exist would lie.")
+    rank_table_path: str | None
+    unset: tuple[str, ...] = Field(
+        description="Variables of the launching shell that no process may see; removed first."
+    )
+    ranks: tuple[RankProcess, ...]
+    services: tuple[ServiceProcess, ...]
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Names of the hosts in use, in rank order."""
+        return tuple(dict.fromkeys([*(rank.host for rank in self.ranks), *(service.host for service in self.services)]))

@@ -1,0 +1,42 @@
+"""What a plan needs to know that neither recipe nor cluster says: which run, where, on which ports."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from launcher.specs import Recipe
+
+DEFAULT_HCCL_PORT: Final = 60000
+
+
+def hccl_ports(base: int) -> range:
+    """The 32 host ports that HCCL listens on, from its base port up (HCCL user guide, HCCL_IF_BASE_PORT)."""
+    return range(base, base + 32)
+
+
+def _is_absolute(path: str) -> str:
+    if not path.startswith("/"):
+        raise ValueError("must be an absolute path")
+    return path
+
+
+class Place(BaseModel):
+    """One attempt of one run: its id, its directory, its ports."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", defer_build=True)
+
+    run: str = Field(min_length=1)
+    directory: Annotated[str, AfterValidator(_is_absolute)] = Field(description="The run directory, on every host.")
+    attempt: int = Field(default=1, ge=1)
+    scheduler_port: int = Field(ge=1024, le=65535, description="Where ranks meet on the first host.")
+    hccl_port: int = Field(default=DEFAULT_HCCL_PORT, ge=1024, le=65504, description="First port of HCCL on each host.")
+    python: str = Field(min_length=1, description="Interpreter for recipes that name none.")
+    resume_from: str | None = None
+    ranks: tuple[int, ...] | None = Field(default=None, description="Only these ranks are launched; None: all.")
+
+    @classmethod
+    def example(cls, recipe: Recipe, *, directory: str, python: str) -> Place:
+        """A first attempt that nobody has launched, for looking at a plan."""
+        return cls(run="RUN", directory=directory, scheduler_port=recipe.scheduler_port or 8118, python=python)

@@ -1,0 +1,85 @@
+"""Which rank goes to which device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from launcher.errors import PlanError
+from launcher.specs import Cluster, Device, Framework, Host, Recipe
+
+
+@dataclass(frozen=True)
+class Seat:
+    """A rank's place in the cluster.
+
+    On CPU `device` is a slot of the host, and no device. `device_ids` are all that the job has on this host, ascending.
+    """
+
+    rank: int
+    local_rank: int
+    host: Host
+    host_index: int
+    device: Device
+    device_ids: tuple[int, ...]
+
+
+def place_ranks(recipe: Recipe, cluster: Cluster) -> tuple[Seat, ...]:
+    """Seat ranks 0 to n-1: hosts in order, each filled before the next, one rank a device, devices by ascending id.
+
+    MindSpore wants the order of ranks to follow the dictionary order of `server_id` when a rank table spans hosts
+    (mindspore-ai/docs, rank_table.md). So a MindSpore job still takes the first hosts of the cluster that have enough
+    devices, but numbers its ranks in the order of their addresses as texts.
+
+    Raises PlanError when there are more ranks than devices, or when NPUs of several hosts have no addresses.
+    """
+    where = str(recipe.source or "")
+    if recipe.ranks > cluster.device_count:
+        hosts, devices = len(cluster.hosts), cluster.device_count
+        raise PlanError(
+            f"{_count(recipe.ranks, 'rank')}, but cluster {cluster.name} has "
+            f"{_count(devices, 'process slot' if cluster.is_cpu else 'device')} on {_count(hosts, 'host')}",
+            where=where,
+            expected="a device for each rank",
+            remedy=f"set ranks to {devices} or less, or add hosts to the cluster",
+        )
+    hosts_in_use = _first_hosts(recipe, cluster)
+    if recipe.framework is Framework.MINDSPORE and not cluster.is_cpu:
+        hosts_in_use = tuple(sorted(hosts_in_use, key=lambda host: host.address))
+    seats: list[Seat] = []
+    for host_index, host in enumerate(hosts_in_use):
+        devices_in_use = host.device_list[: recipe.ranks - len(seats)]
+        ids = tuple(device.id for device in devices_in_use)
+        seats += [
+            Seat(len(seats) + local_rank, local_rank, host, host_index, device, ids)
+            for local_rank, device in enumerate(devices_in_use)
+        ]
+    if len(hosts_in_use) > 1 and not cluster.is_cpu:
+        _refuse_missing_addresses(seats, cluster)
+    return tuple(seats)
+
+
+def _first_hosts(recipe: Recipe, cluster: Cluster) -> tuple[Host, ...]:
+    chosen: list[Host] = []
+    seats = 0
+    for host in cluster.hosts:
+        if seats >= recipe.ranks:
+            break
+        chosen.append(host)
+        seats += len(host.device_list)
+    return tuple(chosen)
+
+
+def _refuse_missing_addresses(seats: list[Seat], cluster: Cluster) -> None:
+    """HCCL refuses a table of several servers without `device_ip` (EI0004)."""
+    lacking = dict.fromkeys(seat.host.name for seat in seats if seat.device.ip is None)
+    if lacking:
+        raise PlanError(
+            f"devices without an address on {', '.join(lacking)}: HCCL needs them between hosts",
+            where=str(cluster.source or f"cluster {cluster.name}"),
+            expected="devices: [{id: 0, ip: 192.168.1.8}, ...]",
+            remedy="run `hccn_tool -i N -ip -g` for each device N on these hosts, and write the addresses down",
+        )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,1 @@
+"""Rank tables: HCCL's description of a cluster, a module per format."""

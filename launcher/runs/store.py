@@ -1,0 +1,229 @@
+"""Every path of a run directory, and the runs of this user."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import secrets
+import stat
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from launcher.errors import InfrastructureError, UsageError
+from launcher.plan.layout import RunLayout
+from launcher.runs.record import Lock, RecordReader, RecordWriter, is_held
+from launcher.runs.state import RunPhase, RunState, fold
+
+_SLUG_LENGTH = 40
+
+
+def home() -> Path:
+    """Where this user's runs and caches live: NPU_LAUNCH_HOME, or ~/.npu-launch."""
+    return Path(os.environ.get("NPU_LAUNCH_HOME") or "~/.npu-launch").expanduser().absolute()
+
+
+def cache_directory() -> Path:
+    """What is worth keeping between runs, and may be removed at any time."""
+    path = home() / "cache"
+    _make_directory(path)
+    return path
+
+
+def runtime_directory() -> Path:
+    """A short, private folder for sockets and tokens, gone when the last run is.
+
+    Short, because a unix socket's path holds 107 bytes and Ray appends 62 of its own; private, because it lies under a
+    folder that everybody may write to. One per NPU_LAUNCH_HOME, so that homes share nothing.
+    """
+    tag = hashlib.sha256(str(home()).encode()).hexdigest()[:6]
+    path = Path(os.environ.get("NPU_LAUNCH_RUNTIME") or tempfile.gettempdir()) / f"npu-launch-{os.getuid()}-{tag}"
+    _make_directory(path)
+    status = path.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
+        raise InfrastructureError(
+            "the folder for sockets is not a private folder of yours",
+            where=str(path),
+            expected="a folder that you own, with mode 0700",
+            remedy=f"remove it, or set NPU_LAUNCH_RUNTIME to a short folder of your own (now {path.parent})",
+        )
+    return path
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """One run's folder: `layout` names what plans name too, the rest is what keeping a run needs."""
+
+    path: Path
+
+    @property
+    def id(self) -> str:
+        return self.path.name
+
+    @property
+    def layout(self) -> RunLayout:
+        """The paths that plans name too."""
+        return RunLayout(self.path)
+
+    @property
+    def supervisor_log(self) -> Path:
+        """What the processes that keep the run noticed."""
+        return self.path / "supervisor.log"
+
+    def rank_log(self, attempt: int, rank: int) -> Path:
+        """Standard output and error of a rank."""
+        return self.layout.attempt(attempt).rank(rank).log
+
+    @property
+    def _supervisor_lock(self) -> Path:
+        return self.path / "supervisor.lock"
+
+    def shim_journal(self, host: str) -> Path:
+        return self.path / "hosts" / host / "shim.jsonl"
+
+    def shim_log(self, host: str) -> Path:
+        return self.path / "hosts" / host / "shim.log"
+
+    def shim_lock(self, host: str) -> Path:
+        return self.path / "hosts" / host / "shim.lock"
+
+    def shim_socket(self, host: str) -> Path:
+        return self._socket(f"shim-{host}")
+
+    def control_socket(self) -> Path:
+        return self._socket("control")
+
+    def lock(self) -> Lock:
+        """The right to append to the record and to decide."""
+        return Lock(self._supervisor_lock)
+
+    def writer(self) -> RecordWriter:
+        return RecordWriter(self.layout.events)
+
+    def state(self) -> RunState:
+        """The state that the record tells; a run that nothing keeps any more is shown as lost."""
+        state = fold(RecordReader(self.layout.events).read())
+        if not state.phase.ended and not self.is_kept(state):
+            return fold_lost(state)
+        return state
+
+    def is_kept(self, state: RunState) -> bool:
+        """Whether a supervisor, or at least the shim of a host, is alive on this machine."""
+        return is_held(self._supervisor_lock) or any(is_held(self.shim_lock(h)) for h in state.hosts)
+
+    def _socket(self, name: str) -> Path:
+        digest = hashlib.sha256(f"{self.path}/{name}".encode()).hexdigest()[:16]
+        return runtime_directory() / f"{digest}.sock"
+
+
+def fold_lost(state: RunState) -> RunState:
+    """The state as a person should see it when neither supervisor nor shim is left to change it."""
+    from dataclasses import replace
+
+    reason = "nothing on this machine keeps the run any more (was it restarted?)"
+    return replace(state, phase=RunPhase.LOST, reason=reason)
+
+
+def create_run(name: str, recipe_yaml: str, cluster_yaml: str, created: float) -> RunDirectory:
+    """Make a new run directory (mode 0700) with its specs and manifest in it.
+
+    Raises InfrastructureError when the folder cannot be written; nothing is left behind then.
+    """
+    runs = home() / "runs"
+    slug = re.sub(r"[^A-Za-z0-9._]+", "-", name).strip("-.")[:_SLUG_LENGTH] or "run"
+    _make_directory(runs)
+    while True:
+        run = RunDirectory(runs / f"{slug}-{secrets.token_hex(2)}")
+        try:
+            run.path.mkdir(mode=0o700)
+            break
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise _unwritable(run.path, error) from error
+    manifest = {"version": 1, "run": run.id, "name": name, "created": created}
+    try:
+        for path, text in (
+            (run.layout.recipe, recipe_yaml),
+            (run.layout.cluster, cluster_yaml),
+            (run.layout.run, json.dumps(manifest, ensure_ascii=False) + "\n"),
+        ):
+            write_file(path, text)
+    except InfrastructureError:
+        for path in run.path.iterdir():
+            path.unlink()
+        run.path.rmdir()
+        raise
+    return run
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write a file whole or not at all (mode 0600), making its folder.
+
+    Raises InfrastructureError naming the path and the remedy.
+    """
+    partial = path.with_name(path.name + ".partial")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise _unwritable(path, error) from error
+
+
+def all_runs() -> list[RunDirectory]:
+    """This user's runs, oldest first."""
+    found: list[tuple[float, RunDirectory]] = []
+    try:
+        entries: Iterable[Path] = list((home() / "runs").iterdir())
+    except OSError:
+        return []
+    for path in entries:
+        try:
+            manifest = json.loads((path / "run.json").read_text(encoding="utf-8"))
+            found.append((float(manifest["created"]), RunDirectory(path)))
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return [run for _, run in sorted(found, key=lambda item: (item[0], item[1].id))]
+
+
+def find_run(name: str | None) -> RunDirectory:
+    """The run with this id, or with an id that begins so; without a name, the latest.
+
+    Raises UsageError when there is none, or more than one.
+    """
+    runs = all_runs()
+    if name is None:
+        if not runs:
+            raise UsageError("no runs yet", where=str(home() / "runs"), remedy="npu-launch RECIPE starts one")
+        return runs[-1]
+    found = [run for run in runs if run.id == name] or [run for run in runs if run.id.startswith(name)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = ", ".join(run.id for run in found[:5])
+        raise UsageError(f"'{name}' fits {len(found)} runs: {names}", remedy="give more of the name")
+    latest = ", ".join(run.id for run in runs[-3:]) or "none"
+    raise UsageError(f"no run is called '{name}'", expected=f"one of `npu-launch ps` (latest: {latest})")
+
+
+def _make_directory(path: Path) -> None:
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> InfrastructureError:
+    return InfrastructureError(
+        f"cannot write: {error.strerror or error}",
+        where=str(path),
+        expected="a folder you may write to, with room left",
+        remedy="free some space or mend the permissions, or set NPU_LAUNCH_HOME to another folder",
+    )

@@ -1,0 +1,211 @@
+"""What to run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from launcher.specs.dotted import NoSuchPath, look_up
+from launcher.specs.fields import (
+    ArgumentName,
+    ArgumentValue,
+    Count,
+    EnvName,
+    EnvValue,
+    FilledText,
+    Form,
+    Port,
+    RunName,
+    Seconds,
+    Text,
+    refuse,
+)
+from launcher.specs.frozen import FrozenMap
+from launcher.specs.placeholders import used
+from launcher.specs.shape import list_or_mapping
+from launcher.specs.spec import Part, Spec
+
+
+class Framework(str, Enum):
+    """What the script trains with, which decides the environment that its ranks get."""
+
+    MINDSPORE = "mindspore"
+    PYTORCH = "pytorch"
+    TENSORFLOW = "tensorflow"
+    PLAIN = "plain"
+
+
+class RestartPolicy(str, Enum):
+    """What happens after a failure: nothing, or all ranks start again from the last checkpoint."""
+
+    NEVER = "never"
+    GROUP = "group"
+
+
+class Checkpoint(Part):
+    """Where the script keeps its checkpoints, so that a restart can resume from the last one."""
+
+    dir: FilledText = Field(
+        description="Folder of the checkpoints. Relative paths start from the recipe's folder; "
+        'most recipes want `"{run_dir}/checkpoints"`.'
+    )
+    resume_arg: ArgumentName = Field(
+        description="Option that makes the script resume: `resume_from` adds `--resume_from=<checkpoint>`."
+    )
+    pattern: FilledText = Field(default="*.ckpt", description="File name pattern of a complete checkpoint.")
+
+
+class Restart(Part):
+    """What to do when the job fails."""
+
+    policy: Annotated[RestartPolicy, Form("never or group")] = Field(
+        default=RestartPolicy.NEVER,
+        strict=False,
+        description="never, or group: stop all ranks and start them again from the last checkpoint.",
+    )
+    max_restarts: Annotated[int, Form("a whole number from 0 up")] = Field(
+        default=0, ge=0, le=1_000_000, description="How many restarts a run may use up before it gives up."
+    )
+
+
+Arguments = Annotated[
+    Annotated[FrozenMap[ArgumentName, ArgumentValue], Form("a mapping of option names to values"), Tag("mapping")]
+    | Annotated[tuple[Text, ...], Field(strict=False), Form("a list of texts"), Tag("list")],
+    Discriminator(list_or_mapping),
+    Form("a mapping of option names to values, or a list of texts"),
+]
+
+
+class Recipe(Spec):
+    """A training job: the script, how many ranks of it, and what becomes of it when a rank fails."""
+
+    name: RunName = Field(description="What to call the job; any text on one line.")
+    framework: Annotated[Framework, Form("mindspore, pytorch, tensorflow or plain")] = Field(
+        strict=False,
+        description="What the script trains with. `plain` gets the rank table and RANK_ID, and no rendezvous.",
+    )
+    cluster: FilledText = Field(
+        default="auto",
+        description="A cluster file, relative to the recipe, or `auto`: this machine's NPUs, else its CPU.",
+    )
+    ranks: Count = Field(description="How many processes train together; each has a device to itself.")
+    script: FilledText = Field(
+        description="What each rank runs, relative to the recipe. Python runs it; with framework `plain`, "
+        "a script whose name does not end in `.py` is a program of its own."
+    )
+    python: FilledText | None = Field(
+        default=None,
+        description="Python to run the script with: a command, or a path relative to the recipe when it has a `/`. "
+        "Default: the one that runs npu-launch.",
+    )
+    args: Arguments = Field(
+        default=FrozenMap[str, ArgumentValue](),
+        description="The script's options as a mapping, or its arguments as a list, passed on as they stand.",
+    )
+    env: Annotated[FrozenMap[EnvName, EnvValue], Form("a mapping of variables to values")] = Field(
+        default=FrozenMap[str, str](), description="Environment variables of every rank. Values are taken as written."
+    )
+    cwd: FilledText = Field(
+        default="{rank_dir}",
+        description="Working folder of a rank, by default one of its own: MindSpore drops files where it runs.",
+    )
+    checkpoint: Annotated[Checkpoint | None, Form("a mapping with dir and resume_arg")] = Field(
+        default=None, description="Where checkpoints are; without it, every start is from the beginning."
+    )
+    restart: Annotated[Restart, Form("a mapping with policy and max_restarts")] = Field(
+        default=Restart(), description="What to do when the job fails."
+    )
+    gang: Annotated[bool, Form("true or false")] = Field(
+        default=True, description="Whether the failure of one rank ends the others. false: ranks are independent."
+    )
+    grace: Seconds = Field(
+        default=10, description="Seconds that a rank has between SIGTERM and SIGKILL when the run is stopped."
+    )
+    knobs: Annotated[FrozenMap[FilledText, FilledText], Form("a mapping of names to dotted paths")] = Field(
+        default=FrozenMap[str, str](),
+        description="What a suggested fix may turn: a name, and the dotted path of the value in this recipe.",
+    )
+    scheduler_port: Port | None = Field(
+        default=None, description="Port on which ranks meet on the first host. Default: a free one, chosen at launch."
+    )
+    relative_to: FilledText | None = Field(
+        default=None,
+        description="Folder that relative paths start from. Default: the recipe's own; a run's copy has it set.",
+    )
+
+    @property
+    def directory(self) -> Path:
+        """The folder that relative paths start from; absolute, except for a recipe made in Python without one."""
+        home = self.source.parent if self.source else Path()
+        return home / self.relative_to if self.relative_to else home
+
+    @property
+    def script_path(self) -> Path:
+        """Where the script is."""
+        return self._path(self.script)
+
+    @property
+    def cluster_path(self) -> Path | None:
+        """Where the cluster's file is, or None for `auto`."""
+        return None if self.cluster == "auto" else self._path(self.cluster)
+
+    @property
+    def python_command(self) -> str | None:
+        """The interpreter as a command or an absolute path, or None for the launcher's own."""
+        return str(self._path(self.python)) if self.python and "/" in self.python else self.python
+
+    @property
+    def runs_python(self) -> bool:
+        """Whether the script is given to Python, or is a program of its own."""
+        return self.framework is not Framework.PLAIN or self.script.endswith(".py")
+
+    def resolved(self) -> Recipe:
+        """The same recipe with paths that mean the same from any folder, as a run keeps it."""
+        return self.model_copy(
+            update={
+                "script": str(self.script_path),
+                "cluster": str(self.cluster_path or "auto"),
+                "python": self.python_command,
+                "relative_to": str(self.directory),
+            }
+        )
+
+    def _path(self, text: str) -> Path:
+        return self.directory / os.path.expanduser(text)  # noqa: PTH111 (pathlib's raises for an unknown ~user)
+
+    @model_validator(mode="after")
+    def _is_sound(self) -> Recipe:
+        for path, text in self._filled_texts():
+            words = set(used(text))
+            changing = words & {"attempt_dir", "rank_dir"}
+            if "checkpoint_dir" in words and self.checkpoint is None:
+                raise refuse("uses {checkpoint_dir}, but the recipe has no checkpoint section", *path)
+            if "checkpoint_dir" in words and path == ("checkpoint", "dir"):
+                raise refuse("uses {checkpoint_dir}, which is itself", *path)
+            if changing and path == ("checkpoint", "dir"):
+                raise refuse(f"uses {{{min(changing)}}}: a restart, which has another, would never find them", *path)
+        for name, target in self.knobs.items():
+            try:
+                look_up(self, target)
+            except NoSuchPath as missing:
+                raise refuse(str(missing), "knobs", name) from None
+        return self
+
+    def _filled_texts(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """Every text in which placeholders are replaced, with its path."""
+        yield ("cwd",), self.cwd
+        if self.checkpoint:
+            yield ("checkpoint", "dir"), self.checkpoint.dir
+        yield from ((("env", name), value) for name, value in self.env.items())
+        if isinstance(self.args, tuple):
+            yield from ((("args", position), text) for position, text in enumerate(self.args))
+            return
+        for name, value in self.args.items():
+            for item in value if isinstance(value, tuple) else (value,):
+                if isinstance(item, str):
+                    yield ("args", name), item

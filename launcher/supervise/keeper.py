@@ -1,0 +1,127 @@
+"""The detached process beside each run: supervises it until Ray does, and again if Ray's supervisor is lost.
+
+Run as `python -m launcher.supervise.keeper RUN_DIRECTORY`. Whoever holds the run's lock supervises. The keeper has it
+from the first millisecond, so that ranks need not wait for Ray and a run outlives Ray; it hands the lock to the
+supervisor actor once that stands by, then waits for the lock again, at no cost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from launcher.runs.events import SupervisorChanged
+from launcher.runs.record import RecordReader
+from launcher.runs.store import RunDirectory
+from launcher.supervise.link import ShimLink
+from launcher.supervise.logging_setup import log_to
+from launcher.supervise.on_ray.hold import Lease, hold, ray_directory
+from launcher.supervise.on_ray.settings import ray_environment
+from launcher.supervise.supervisor import Supervisor
+
+_log = logging.getLogger(__name__)
+_HANDOVER_TIMEOUT = 10.0  # seconds for a supervisor that stands by to take the lock
+_HANDOVER_PAUSE = 0.01  # seconds between looks at whether it has
+
+
+async def keep(run: RunDirectory) -> None:
+    """See the run to its end, through Ray where Ray comes up."""
+    lock = run.lock()
+    await asyncio.to_thread(lock.acquire)
+    ray = asyncio.create_task(_stand_by_on_ray(run))
+    try:
+        while not run.state().phase.ended:
+            handed_over = await _supervise(run, ray)
+            if handed_over:
+                lock.release()
+                await _taken_over(run)
+                await asyncio.to_thread(lock.acquire)
+                _log.info("the lock came back")
+    finally:
+        ray.cancel()
+        with suppress(asyncio.CancelledError, Exception):
+            (await ray).close()
+        lock.release()
+
+
+async def _supervise(run: RunDirectory, ray: asyncio.Task[Lease]) -> bool:
+    """Supervise until the run has ended, or until the supervisor on Ray stands by for the first time: whether so."""
+    offered = ray.done()
+    links = {host: ShimLink(run.shim_socket(host)) for host in run.state().hosts}
+    supervisor = Supervisor(run, links, by="keeper")
+    supervision = asyncio.create_task(supervisor.supervise())
+    try:
+        if not offered:
+            await asyncio.wait({supervision, ray}, return_when=asyncio.FIRST_COMPLETED)
+            if not supervision.done():
+                error = ray.exception()
+                if error is None:
+                    return True
+                _log.error("no Ray for this run", exc_info=error)
+                supervisor.note(f"Ray is not there, the run goes on without it: {error}")
+        await supervision
+        return False
+    finally:
+        supervision.cancel()
+        with suppress(asyncio.CancelledError, Exception):
+            await supervision
+        for link in links.values():
+            link.close()
+
+
+async def _stand_by_on_ray(run: RunDirectory) -> Lease:
+    """Hold Ray and have a supervisor actor stand by there. Raises with Ray's own words when that fails."""
+    lease = await hold()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "launcher.supervise.on_ray.enlist", str(run.path), lease.address),
+        env=ray_environment(ray_directory()),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        said, _ = await process.communicate()
+    except asyncio.CancelledError:
+        with suppress(ProcessLookupError):
+            process.kill()
+        lease.close()
+        raise
+    if process.returncode:
+        lease.close()
+        last_line = said.decode(errors="replace").strip().rpartition("\n")[2]
+        raise RuntimeError(last_line or f"exit code {process.returncode}")
+    return lease
+
+
+async def _taken_over(run: RunDirectory) -> None:
+    """Wait until the other supervisor has written that it decides from now on."""
+    reader = RecordReader(run.layout.events)
+    reader.read()
+    deadline = time.monotonic() + _HANDOVER_TIMEOUT
+    while time.monotonic() < deadline:
+        await asyncio.sleep(_HANDOVER_PAUSE)
+        if any(isinstance(event, SupervisorChanged) for event in reader.read()):
+            return
+    _log.warning("the supervisor on Ray did not take the run over")
+
+
+def main() -> None:
+    """Entry point: RUN_DIRECTORY."""
+    run = RunDirectory(Path(sys.argv[1]))
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    log_to(run.supervisor_log)
+    try:
+        asyncio.run(keep(run))
+    except Exception:
+        _log.exception("the keeper failed")
+        raise
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,201 @@
+"""Starts runs, starts them again, and stops them; returns at once, for the run lives on by itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from launcher.errors import InfrastructureError, NpuLaunchError, UsageError
+from launcher.hosts import check_this_machine
+from launcher.plan import LaunchPlan
+from launcher.runs.events import AttemptStarted, Event, RunCreated, RunEnded
+from launcher.runs.state import RankPhase, RunState
+from launcher.runs.store import RunDirectory, create_run, home, write_file
+from launcher.specs import Cluster, Framework, Recipe, dump_yaml, load_recipe
+from launcher.supervise.preparation import plan_attempt, prepare_attempt, read_specs
+
+_SHIM = Path(__file__).with_name("shim.py")
+
+
+def preview(recipe: Recipe, cluster: Cluster, name: str | None = None) -> LaunchPlan:
+    """The plan as `start` would make it; writes nothing, starts nothing. Raises as `start` does."""
+    run = RunDirectory(home() / "runs" / (name or recipe.name))
+    return plan_attempt(recipe, cluster, run, attempt=1)
+
+
+def start(recipe: Recipe, cluster: Cluster, *, name: str | None = None) -> RunDirectory:
+    """Create a run and start its ranks; they are on their way when this returns.
+
+    Raises SpecError, PlanError, PreflightError or InfrastructureError; nothing is left behind then.
+    """
+    check_this_machine(recipe, cluster)
+    now = time.time()
+    run = create_run(name or recipe.name, dump_yaml(recipe.resolved()), dump_yaml(cluster), now)
+    try:
+        launch_plan = prepare_attempt(run, attempt=1)
+        created = RunCreated(
+            time=now,
+            run=run.id,
+            name=name or recipe.name,
+            framework=launch_plan.framework.value,
+            target=launch_plan.target.value,
+            world_size=launch_plan.world_size,
+            hosts=launch_plan.hosts,
+        )
+        _begin(run, launch_plan, [created])
+    except (NpuLaunchError, OSError):
+        shutil.rmtree(run.path, ignore_errors=True)
+        raise
+    return run
+
+
+def rerun(run: RunDirectory, *, ranks: Sequence[int] | None = None, overrides: Sequence[str] = ()) -> None:
+    """Start the next attempt of a run that has ended: all ranks, or these, from the newest checkpoint.
+
+    `overrides` are `key=value` changes to the recipe, kept for later attempts. Raises UsageError while the run is
+    alive, or when single ranks of a job that needs them all are asked for.
+    """
+    state = run.state()
+    if not state.phase.ended:
+        raise UsageError(
+            f"run {run.id} is {state.phase.value}",
+            expected="a run that has ended",
+            remedy=f"npu-launch stop {run.id}, or wait for its end",
+        )
+    lock = run.lock()
+    if not lock.try_acquire():
+        raise UsageError(f"run {run.id} is just ending", remedy="try again in a moment")
+    try:
+        recipe, cluster = read_specs(run)
+        if overrides:
+            recipe = load_recipe(run.layout.recipe, overrides)
+        selected = _selected(recipe, state, ranks)
+        check_this_machine(recipe, cluster)
+        if overrides:
+            write_file(run.layout.recipe, dump_yaml(recipe.resolved()))
+        number = state.attempts[-1].number + 1 if state.attempts else 1
+        before: list[Event] = []
+        if state.phase.value == "lost":
+            before.append(RunEnded(time=time.time(), outcome="lost", reason=state.reason))
+        _begin(run, prepare_attempt(run, number, selected), before)
+    finally:
+        lock.release()
+
+
+def request_stop(run: RunDirectory, by: str) -> None:
+    """Ask for the run to be stopped; the record tells when it has been. Does nothing to a run that has ended.
+
+    A run whose supervisor is gone is stopped through the shims of this machine.
+    """
+    state = run.state()
+    if state.phase.ended:
+        return
+    if _tell(run.control_socket(), {"op": "stop", "by": by}):
+        return
+    told = [_tell(run.shim_socket(host), {"op": "stop", "reason": f"stopped by {by}"}) for host in state.hosts]
+    if not any(told) and not run.state().phase.ended:
+        raise InfrastructureError(
+            f"nobody takes the request to stop {run.id}",
+            where=str(run.control_socket()),
+            remedy=f"npu-launch status {run.id}",
+        )
+
+
+def _selected(recipe: Recipe, state: RunState, ranks: Sequence[int] | None) -> tuple[int, ...] | None:
+    """The ranks to run, or None for all of them."""
+    if ranks is None or set(ranks) == set(range(state.world_size)):
+        return None
+    unknown = sorted(set(ranks) - set(range(state.world_size)))
+    if unknown:
+        raise UsageError(f"rank {unknown[0]} does not exist", expected=f"ranks from 0 to {state.world_size - 1}")
+    if not ranks:
+        raise UsageError("no rank has failed", remedy=f"npu-launch rerun {state.run} runs all of them again")
+    if recipe.framework is not Framework.PLAIN:
+        raise UsageError(
+            f"{recipe.framework.value} ranks form one group and cannot be run again singly",
+            expected="framework: plain, whose ranks are independent",
+            remedy=f"npu-launch rerun {state.run} runs the group from its last checkpoint",
+        )
+    return tuple(sorted(set(ranks)))
+
+
+def failed_ranks(state: RunState) -> tuple[int, ...]:
+    """The ranks that have not succeeded: failed, stopped in the wake of a failure, lost, or never started."""
+    return tuple(r for r in sorted(state.ranks) if state.ranks[r].phase is not RankPhase.SUCCEEDED)
+
+
+def _begin(run: RunDirectory, launch_plan: LaunchPlan, before: Sequence[Event]) -> None:
+    """Write down that the attempt starts, start its shim, and the keeper beside it."""
+    attempt = AttemptStarted(
+        time=time.time(),
+        attempt=launch_plan.attempt,
+        ranks=tuple(process.rank for process in launch_plan.ranks),
+        resume_from=launch_plan.resume_from,
+    )
+    with run.writer() as writer:
+        error = writer.append([*before, attempt])
+        if error is not None:
+            raise InfrastructureError(f"cannot write the record: {error}", where=str(run.layout.events))
+    for host in launch_plan.hosts:
+        _start_shim(run, host, launch_plan.attempt)
+    _start_detached([sys.executable, "-m", "launcher.supervise.keeper", str(run.path)], run.supervisor_log)
+
+
+def _start_shim(run: RunDirectory, host: str, attempt: int) -> None:
+    """Start the shim of this machine and return when it has the host's lock: from then on the run is kept."""
+    paths = (run.shim_socket(host), run.shim_journal(host), run.shim_lock(host), run.layout.attempt(attempt).plan)
+    read, write = os.pipe2(os.O_CLOEXEC)
+    try:
+        argv = [sys.executable, "-I", "-S", str(_SHIM), host, *map(str, paths), str(write)]
+        _start_detached(argv, run.shim_log(host), pass_fds=(write,))
+    finally:
+        os.close(write)
+    with os.fdopen(read, "rb") as ready:
+        if ready.read(1):
+            return
+    said = run.shim_log(host).read_text(errors="replace").strip().splitlines()
+    raise InfrastructureError(
+        f"the process that keeps the ranks did not start: {said[-1] if said else 'it said nothing'}",
+        where=str(run.shim_log(host)),
+    )
+
+
+def _start_detached(argv: Sequence[str], log: Path, pass_fds: tuple[int, ...] = ()) -> None:
+    """Start a process that neither our end nor the terminal's touches."""
+    log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=descriptor,
+            stderr=descriptor,
+            cwd="/",
+            start_new_session=True,
+            pass_fds=pass_fds,
+        )
+    except OSError as error:
+        raise InfrastructureError(f"cannot start a process: {error}", where=argv[0]) from error
+    finally:
+        os.close(descriptor)
+
+
+def _tell(path: Path, message: dict[str, str]) -> bool:
+    """Send one message to a unix socket; whether somebody took it."""
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(5)
+            connection.connect(str(path))
+            connection.sendall(json.dumps(message).encode() + b"\n")
+            connection.shutdown(socket.SHUT_WR)
+            connection.recv(16)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,34 @@
+"""Keeps Ray up on this machine between runs, or lets it go."""
+
+from __future__ import annotations
+
+import asyncio
+
+from launcher.errors import UsageError
+
+
+def bring_up() -> str:
+    """Start Ray, if it is not up, and have it stay; its address. Raises InfrastructureError when it does not come."""
+    from launcher.supervise.on_ray.hold import stay
+
+    return asyncio.run(stay())
+
+
+def take_down() -> bool:
+    """End a Ray that was told to stay, and wait until it is gone; False when none was up.
+
+    Raises UsageError while runs hold it: it then goes when the last of them has ended.
+    """
+    return asyncio.run(_take_down())
+
+
+async def _take_down() -> bool:
+    from launcher.supervise.on_ray.hold import gone, release
+
+    holders = await release()
+    if holders is None:
+        return False
+    if holders:
+        raise UsageError("a run is using Ray; Ray goes when the run has ended", remedy="npu-launch ps shows the runs")
+    await gone()
+    return True
