@@ -10,6 +10,7 @@ import secrets
 import stat
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,6 +52,12 @@ def runtime_directory() -> Path:
             remedy=f"remove it, or set NPU_LAUNCH_RUNTIME to a short folder of your own (now {path.parent})",
         )
     return path
+
+
+def remove_runtime_directory() -> None:
+    """Remove the folder for sockets, unless somebody has one there still."""
+    with suppress(OSError):
+        runtime_directory().rmdir()
 
 
 @dataclass(frozen=True)

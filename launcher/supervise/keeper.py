@@ -17,7 +17,7 @@ from pathlib import Path
 
 from launcher.runs.events import SupervisorChanged
 from launcher.runs.record import RecordReader
-from launcher.runs.store import RunDirectory
+from launcher.runs.store import RunDirectory, remove_runtime_directory
 from launcher.supervise.link import ShimLink
 from launcher.supervise.logging_setup import log_to
 from launcher.supervise.on_ray.hold import Lease, hold, ray_directory
@@ -47,6 +47,7 @@ async def keep(run: RunDirectory) -> None:
         with suppress(asyncio.CancelledError, Exception):
             (await ray).close()
         lock.release()
+        remove_runtime_directory()
 
 
 async def _supervise(run: RunDirectory, ray: asyncio.Task[Lease]) -> bool:

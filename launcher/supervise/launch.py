@@ -70,8 +70,7 @@ def rerun(run: RunDirectory, *, ranks: Sequence[int] | None = None, overrides: S
             remedy=f"npu-launch stop {run.id}, or wait for its end",
         )
     lock = run.lock()
-    if not lock.try_acquire():
-        raise UsageError(f"run {run.id} is just ending", remedy="try again in a moment")
+    lock.acquire()  # at most a moment: whoever holds it sees that the run has ended
     try:
         recipe, cluster = read_specs(run)
         if overrides:

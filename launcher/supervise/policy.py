@@ -50,10 +50,10 @@ def decide(state: RunState, restart: Restart, gang: bool) -> Decision:
         return Wait()
     if attempt.busy_hosts:
         return _while_running(state, attempt, gang)
-    if state.stop_requested_by is not None:
-        return EndRun("stopped", f"stopped by {state.stop_requested_by}")
     if len(state.ranks_in(RankPhase.SUCCEEDED)) == state.world_size:
         return EndRun("succeeded", f"all {state.world_size} ranks ended with exit code 0")
+    if state.stop_requested_by is not None:
+        return EndRun("stopped", f"stopped by {state.stop_requested_by}")
     return _after_failure(state, attempt, restart)
 
 

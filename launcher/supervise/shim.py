@@ -1,7 +1,8 @@
 """The parent of one host's ranks: a small single-threaded process of the standard library alone.
 
-Run by path with `python -I -S shim.py HOST SOCKET JOURNAL LOCK PLAN READY`. It takes the lock, says so by a byte on the
-file descriptor READY, starts the host's part of the plan at once, then serves JSON lines on a unix socket to whoever supervises:
+Run by path with `python -I -S shim.py HOST SOCKET JOURNAL LOCK PLAN READY`. It takes the lock, says so by a byte on
+the file descriptor READY, starts the host's part of the plan at once, then serves JSON lines on a unix socket to
+whoever supervises:
 
     {"op": "follow", "after": N}            the events after number N, and every later one
     {"op": "launch", "plan": PATH}          the next attempt
@@ -98,6 +99,10 @@ class Shim:
             self._reap()
             self._advance()
         os.unlink(self.socket_path)
+        try:
+            os.rmdir(os.path.dirname(self.socket_path))
+        except OSError:
+            pass  # others have sockets there
 
     def _may_end(self) -> bool:
         if self.busy or self.children:

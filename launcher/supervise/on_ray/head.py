@@ -22,11 +22,11 @@ from typing import Any
 
 from launcher.errors import InfrastructureError
 from launcher.runs.record import Lock
+from launcher.runs.store import remove_runtime_directory
 from launcher.supervise.on_ray.settings import ray_environment, session_directory, start_command, token_path
 
 _START_TIMEOUT = 120.0  # seconds; a busy machine takes ten
 _START_PAUSE = 0.05  # seconds between looks at whether Ray is up: it tells nobody
-_FIRST_HOLDER_TIMEOUT = 15.0  # seconds; whoever started this process may have died since
 _TERM_GRACE = 1.0  # seconds between SIGTERM and SIGKILL
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -49,7 +49,8 @@ class Head:
         loop.add_signal_handler(signal.SIGTERM, self._over.set)
         server = await asyncio.start_unix_server(self._on_connection, str(self._directory / "head.sock"))
         starting = asyncio.create_task(self._start_ray())
-        loop.call_later(_FIRST_HOLDER_TIMEOUT, self._end_if_unused)
+        starter = os.dup(0)  # a pipe that its starter holds until it has a lease
+        loop.add_reader(starter, self._on_starter_gone, starter)
         try:
             await self._over.wait()
         finally:
@@ -83,6 +84,10 @@ class Head:
             self._holders -= op == "hold"
             writer.close()
             self._end_if_unused()
+
+    def _on_starter_gone(self, starter: int) -> None:
+        asyncio.get_running_loop().remove_reader(starter)
+        self._end_if_unused()
 
     def _end_if_unused(self) -> None:
         if not self._holders and not self._stay:
@@ -175,7 +180,7 @@ def _free_ports(count: int) -> list[int]:
 
 
 def main() -> None:
-    """Entry point: DIRECTORY LOCK. There is one head at a time: a second one ends at once."""
+    """Entry point: DIRECTORY LOCK. Standard input is a pipe from whoever starts it. A second head ends at once."""
     directory, lock_path = map(Path, sys.argv[1:])
     lock = Lock(lock_path)
     if not lock.try_acquire():
@@ -189,9 +194,9 @@ def main() -> None:
         await Head(directory).serve()
 
     asyncio.run(serve())
-    for folder in (directory, directory.parent):
-        with suppress(OSError):  # runs may have sockets there
-            folder.rmdir()
+    with suppress(OSError):
+        directory.rmdir()
+    remove_runtime_directory()
 
 
 if __name__ == "__main__":

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
+from typing import IO
 
 from launcher.errors import InfrastructureError
 from launcher.runs.record import is_held
@@ -57,30 +60,25 @@ async def hold() -> Lease:
 
     Raises InfrastructureError with Ray's last words when it does not come.
     """
-    reader, writer = await _connect(start=True)
-    answer = await _ask(reader, writer, "hold")
+    answer, writer = await _ask("hold", start=True)
     return Lease(str(answer["address"]), writer)
 
 
 async def stay() -> str:
     """Bring Ray up and have it stay when its last run has ended; its address."""
-    reader, writer = await _connect(start=True)
-    try:
-        return str((await _ask(reader, writer, "stay"))["address"])
-    finally:
-        writer.close()
+    answer, writer = await _ask("stay", start=True)
+    writer.close()
+    return str(answer["address"])
 
 
 async def release() -> int | None:
     """Let Ray go when its last run has ended; how many runs hold it still, or None when no Ray is up."""
     try:
-        reader, writer = await _connect(start=False)
+        answer, writer = await _ask("release", start=False)
     except ConnectionError:
         return None
-    try:
-        return int(str((await _ask(reader, writer, "release"))["holders"]))
-    finally:
-        writer.close()
+    writer.close()
+    return int(str(answer["holders"]))
 
 
 async def gone() -> None:
@@ -89,40 +87,47 @@ async def gone() -> None:
         await asyncio.sleep(_PAUSE)
 
 
-async def _connect(start: bool) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def _ask(op: str, start: bool) -> tuple[dict[str, object], asyncio.StreamWriter]:
+    """The head's answer and the connection that it came over. Raises ConnectionError where no head may be started."""
+    with ExitStack() as pipes:  # open until the head has answered: it waits for us as long
+        reader, writer = await _connect(pipes if start else None)
+        writer.write(json.dumps({"op": op}).encode() + b"\n")
+        line = await reader.readline()
+    if not line:
+        raise InfrastructureError("the process that keeps Ray ended", where=str(_head_log()))
+    answer: dict[str, object] = json.loads(line)
+    if "error" in answer:
+        raise InfrastructureError(str(answer["error"]), remedy="the run itself needs no Ray to go on")
+    return answer, writer
+
+
+async def _connect(pipes: ExitStack | None) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     directory = ray_directory()
     for _ in range(round(_PATIENCE / _PAUSE)):
         try:
             return await asyncio.open_unix_connection(str(directory / "head.sock"))
         except OSError:
-            if not start:
+            if pipes is None:
                 raise ConnectionError(str(directory)) from None
         if not is_held(head_lock()):
-            _start_head(directory)
+            pipes.enter_context(_start_head(directory))
         await asyncio.sleep(_PAUSE)
     raise InfrastructureError(
         f"the process that keeps Ray does not answer after {_PATIENCE:.0f} s", where=str(_head_log())
     )
 
 
-def _start_head(directory: Path) -> None:
+def _start_head(directory: Path) -> IO[bytes]:
+    """Start the head; while the pipe returned is open, it waits for a lease."""
+    read, write = os.pipe2(os.O_CLOEXEC)
     with _head_log().open("wb") as log:
         subprocess.Popen(
             [sys.executable, "-m", "launcher.supervise.on_ray.head", str(directory), str(head_lock())],
-            stdin=subprocess.DEVNULL,
+            stdin=read,
             stdout=log,
             stderr=log,
             cwd="/",
             start_new_session=True,
         )
-
-
-async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, op: str) -> dict[str, object]:
-    writer.write(json.dumps({"op": op}).encode() + b"\n")
-    line = await reader.readline()
-    if not line:
-        raise InfrastructureError("the process that keeps Ray ended", where=str(_head_log()))
-    answer: dict[str, object] = json.loads(line)
-    if "error" in answer:
-        raise InfrastructureError(str(answer["error"]), remedy="the run itself needs no Ray to go on")
-    return answer
+    os.close(read)
+    return os.fdopen(write, "wb")

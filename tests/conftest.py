@@ -1,0 +1,64 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+
+@pytest.fixture
+def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A home of its own for the runs of a test, which must leave no process and no socket behind."""
+    path = Path(tempfile.mkdtemp(prefix="nl-"))
+    runtime = path / "rt"  # short: Ray puts unix sockets deep below it
+    runtime.mkdir()
+    monkeypatch.setenv("NPU_LAUNCH_HOME", str(path / "home"))
+    monkeypatch.setenv("NPU_LAUNCH_RUNTIME", str(runtime))
+    try:
+        yield path / "home"
+        left = _wait_until_gone(path)
+        sockets = [str(p) for p in runtime.rglob("*")]
+    finally:
+        for process in _processes_of(path):
+            process.kill()
+        shutil.rmtree(path, ignore_errors=True)
+    assert not left, f"still running: {left}"
+    assert not sockets, f"still there: {sockets}"
+
+
+def _wait_until_gone(path: Path, timeout: float = 20.0) -> list[str]:
+    """Command lines of processes that belong to this home and do not end."""
+    deadline = time.monotonic() + timeout
+    while (processes := _processes_of(path)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return [" ".join(_command(process))[:200] for process in processes]
+
+
+def _processes_of(path: Path) -> list[psutil.Process]:
+    """Every living process with this home in its environment, but for our own."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if (
+                process.pid != os.getpid()
+                and process.environ().get("NPU_LAUNCH_HOME") == str(path / "home")
+                and process.status() != psutil.STATUS_ZOMBIE
+            ):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
