@@ -1,0 +1,104 @@
+"""A run as a Python object, for notebooks and schedulers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from launcher.hosts import resolve_cluster
+from launcher.logs.follow import Follower, Watch
+from launcher.runs.state import RunState
+from launcher.runs.store import RunDirectory, find_run
+from launcher.specs import Cluster, Recipe, load_recipe
+from launcher.supervise.launch import request_stop, rerun, start
+
+
+class Run:
+    """One run, which lives on its own: dropping this object, or ending this process, does not touch it."""
+
+    def __init__(self, directory: RunDirectory) -> None:
+        self._directory = directory
+
+    @classmethod
+    def find(cls, name: str | None = None) -> Run:
+        """The run whose id begins so; without a name, the latest. Raises UsageError when there is none."""
+        return cls(find_run(name))
+
+    @property
+    def id(self) -> str:
+        return self._directory.id
+
+    @property
+    def directory(self) -> Path:
+        """Where its record, plans and logs lie."""
+        return self._directory.path
+
+    @property
+    def state(self) -> RunState:
+        """How it stands now."""
+        return self._directory.state()
+
+    def wait(self, timeout: float | None = None) -> RunState:
+        """The state in which the run has ended. Raises TimeoutError when it has not within `timeout` seconds."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        watch = Watch()
+        watch.add(self._directory.layout.events)
+        try:
+            while not (state := self.state).phase.ended:
+                left = _FOREVER if deadline is None else deadline - time.monotonic()
+                if left <= 0:
+                    raise TimeoutError(f"run {self.id} has not ended within {timeout} s")
+                watch.wait(left)
+            return state
+        finally:
+            watch.close()
+
+    def logs(self, *, follow: bool = False) -> Iterator[tuple[int, str]]:
+        """`(rank, line)` of the latest attempt: what there is, or with `follow` also what comes until the run ends."""
+        follower: Follower[int] = Follower()
+        attempt = self.state.attempt
+        for rank in attempt.ranks if attempt is not None else ():
+            follower.add(rank, self._directory.rank_log(attempt.number if attempt else 1, rank))
+        follower.wake_for(self._directory.layout.events)
+        try:
+            while follow and not self.state.phase.ended:
+                yield from _decoded(follower.read())
+                follower.wait()
+            yield from _decoded(follower.finish())
+        finally:
+            follower.close()
+
+    def stop(self) -> RunState:
+        """Stop it and wait until its ranks are gone; the state then. Nothing happens to a run that has ended."""
+        request_stop(self._directory, by="Run.stop()")
+        return self.wait()
+
+    def rerun(self, *, ranks: tuple[int, ...] | None = None) -> None:
+        """Start it again, from its newest checkpoint. Raises UsageError while it is alive."""
+        rerun(self._directory, ranks=ranks)
+
+    def __repr__(self) -> str:
+        return f"<Run {self.id}: {self.state.phase.value}>"
+
+
+_FOREVER = float("inf")
+
+
+def _decoded(found: Iterator[tuple[int, list[bytes]]] | list[tuple[int, list[bytes]]]) -> Iterator[tuple[int, str]]:
+    for rank, lines in found:
+        for line in lines:
+            yield rank, line.decode(errors="replace").rstrip("\n")
+
+
+def launch(recipe: Recipe | Path | str, cluster: Cluster | Path | str | None = None, *, name: str | None = None) -> Run:
+    """Start a run and return at once; `recipe` and `cluster` are specs or the files they are in.
+
+    Without a cluster, the recipe's own counts, as on the command line. Raises SpecError, PlanError, PreflightError or
+    InfrastructureError; nothing is left behind then.
+    """
+    if not isinstance(recipe, Recipe):
+        recipe = load_recipe(Path(recipe))
+    if not isinstance(cluster, Cluster):
+        cluster = resolve_cluster(recipe, None if cluster is None else Path(cluster))
+    return Run(start(recipe, cluster, name=name))

@@ -1,0 +1,58 @@
+"""A run starts here only when here is where the cluster says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from launcher.errors import PreflightError, SpecError, UsageError
+from launcher.hosts import check_this_machine, resolve_cluster
+from launcher.hosts.this_machine import is_this_machine
+from launcher.specs import Cluster, Device, Framework, Host, Recipe
+
+
+def recipe(folder: Path, **fields: object) -> Recipe:
+    (folder / "run.sh").touch()
+    values = {"name": "r", "framework": Framework.PLAIN, "ranks": 2, "script": str(folder / "run.sh"), **fields}
+    return Recipe(**values)  # type: ignore[arg-type]
+
+
+def cluster(*addresses: str, soc: str = "CPU", devices: tuple[Device, ...] | int = 2) -> Cluster:
+    hosts = tuple(Host(name=f"h{n}", address=address, devices=devices) for n, address in enumerate(addresses))
+    return Cluster(name="c", soc=soc, hosts=hosts)
+
+
+def test_a_machine_without_npus_is_a_cpu_cluster_with_room_for_every_rank(tmp_path: Path) -> None:
+    found = resolve_cluster(recipe(tmp_path, ranks=5), None)
+    assert found.is_cpu
+    assert found.device_count == 5
+
+
+def test_a_cluster_that_cannot_be_read_never_means_this_machine(tmp_path: Path) -> None:
+    with pytest.raises(SpecError):
+        resolve_cluster(recipe(tmp_path), tmp_path / "missing.yaml")
+
+
+def test_this_machine_is_known_by_its_addresses() -> None:
+    assert is_this_machine("127.0.0.1")
+    assert is_this_machine("localhost")
+    assert not is_this_machine("192.0.2.77")
+    assert not is_this_machine("no-such-host.invalid")
+
+
+@pytest.mark.parametrize("addresses", [("192.0.2.77",), ("127.0.0.1", "192.0.2.77")])
+def test_ranks_are_not_started_here_when_the_cluster_is_elsewhere(tmp_path: Path, addresses: tuple[str, ...]) -> None:
+    with pytest.raises(UsageError, match=r"192\.0\.2\.77"):
+        check_this_machine(recipe(tmp_path), cluster(*addresses))
+
+
+def test_a_missing_script_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"gone\.sh"):
+        check_this_machine(recipe(tmp_path, script=str(tmp_path / "gone.sh")), cluster("127.0.0.1"))
+
+
+def test_missing_device_nodes_are_named(tmp_path: Path) -> None:
+    npus = cluster("127.0.0.1", soc="Ascend910B3", devices=(Device(id=6), Device(id=7)))
+    with pytest.raises(PreflightError, match=r"/dev/davinci6, /dev/davinci7"):
+        check_this_machine(recipe(tmp_path), npus)

@@ -1,0 +1,240 @@
+"""The shim starts, stops and reports, alone with its plan."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from launcher.supervise import shim as shim_module
+
+Event = dict[str, Any]
+
+
+class ShimProcess:
+    """A shim that keeps bash scripts as ranks."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def plan(self, *scripts: str, attempt: int = 1, gang: bool = True, grace: float = 5, service: str = "") -> Path:
+        def process(name: str, script: str) -> dict[str, object]:
+            return {
+                "host": "here",
+                "argv": ["/bin/bash", "-c", script],
+                "env": {"NAME": name},
+                "cwd": str(self.folder),
+                "log": str(self.folder / "attempt" / name / "log"),
+            }
+
+        plan = {
+            "attempt": attempt,
+            "gang": gang,
+            "grace": grace,
+            "unset": ["UNWANTED"],
+            "ranks": [{"rank": r, **process(f"rank{r}", script)} for r, script in enumerate(scripts)],
+            "services": [{"name": "scheduler", **process("scheduler", service)}] if service else [],
+        }
+        path = self.folder / "attempt" / f"plan{attempt}.json"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(plan))
+        return path
+
+    def start(self, plan: Path) -> None:
+        read, write = os.pipe()
+        arguments = [*(str(self.folder / name) for name in ("socket", "journal", "lock")), str(plan), str(write)]
+        self.process = subprocess.Popen(
+            [sys.executable, "-I", "-S", shim_module.__file__, "here", *arguments], pass_fds=(write,)
+        )
+        os.close(write)
+        with os.fdopen(read, "rb") as ready:
+            assert ready.read(1) == b"\n"
+
+    def connect(self) -> socket.socket:
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(20)
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                connection.connect(str(self.folder / "socket"))
+                return connection
+            except OSError:
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+
+    def tell(self, **message: object) -> None:
+        with self.connect() as connection:
+            connection.sendall(json.dumps(message).encode() + b"\n")
+
+    def events(self, after: int = 0, until: str = "host_idle", attempt: int = 1) -> list[Event]:
+        """The events from a number on, up to the end of an attempt."""
+        found: list[Event] = []
+        with self.connect() as connection, connection.makefile("r") as lines:
+            connection.sendall(json.dumps({"op": "follow", "after": after}).encode() + b"\n")
+            for line in lines:
+                found.append(json.loads(line))
+                if found[-1]["type"] == until and found[-1].get("attempt") == attempt:
+                    break
+        return found
+
+    def log(self, name: str) -> str:
+        return (self.folder / "attempt" / name / "log").read_text()
+
+
+@pytest.fixture
+def shim(tmp_path: Path) -> Iterator[ShimProcess]:
+    shim = ShimProcess(tmp_path)
+    yield shim
+    if shim.process is not None:
+        if shim.process.poll() is None:
+            shim.tell(op="stop", reason="the test is over")
+            shim.tell(op="leave")
+        assert shim.process.wait(20) == 0
+
+
+def exits(events: list[Event]) -> dict[str, Event]:
+    return {event["name"]: event for event in events if event["type"] == "process_exited"}
+
+
+def test_ranks_write_their_own_logs(shim: ShimProcess) -> None:
+    shim.start(shim.plan("echo out $NAME; echo err >&2", "echo out $NAME"))
+    assert {event["code"] for event in exits(shim.events()).values()} == {0}
+    assert shim.log("rank0") == "out rank0\nerr\n"
+    assert shim.log("rank1") == "out rank1\n"
+
+
+def test_unwanted_variables_of_the_launching_shell_do_not_leak_in(
+    shim: ShimProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UNWANTED", "leaked")
+    monkeypatch.setenv("WANTED", "kept")
+    shim.start(shim.plan("echo ${UNWANTED-unset} $WANTED"))
+    shim.events()
+    assert shim.log("rank0") == "unset kept\n"
+
+
+def test_a_rank_that_fails_ends_its_gang_in_the_order_that_it_happened(shim: ShimProcess) -> None:
+    shim.start(shim.plan("sleep 60", "sleep 0.2; exit 9", "sleep 60"))
+    events = shim.events()
+    ended = [event["name"] for event in events if event["type"] == "process_exited"]
+    assert ended[0] == "rank 1"
+    assert {event["name"]: event["stopped"] for event in exits(events).values()} == {
+        "rank 0": True,
+        "rank 1": False,
+        "rank 2": True,
+    }
+
+
+def test_ranks_that_are_no_gang_go_on(shim: ShimProcess) -> None:
+    shim.start(shim.plan("exit 9", "sleep 0.5; echo done", gang=False))
+    assert exits(shim.events())["rank 1"]["code"] == 0
+
+
+def test_a_rank_that_cannot_be_executed_says_why(shim: ShimProcess) -> None:
+    plan = shim.plan("true")
+    text = plan.read_text().replace("/bin/bash", "/no/such/program")
+    plan.write_text(text)
+    shim.start(plan)
+    ended = exits(shim.events())["rank 0"]
+    assert ended["code"] == 127
+    assert "/no/such/program" in ended["error"]
+
+
+def test_a_suspended_rank_can_be_stopped(shim: ShimProcess) -> None:
+    shim.start(shim.plan("kill -STOP $$"))
+    time.sleep(0.3)
+    shim.tell(op="stop", reason="test")
+    assert exits(shim.events())["rank 0"]["code"] == -signal.SIGTERM
+
+
+def test_what_ignores_sigterm_is_killed_after_the_grace(shim: ShimProcess) -> None:
+    shim.start(shim.plan("trap '' TERM; echo ready; while :; do sleep 0.1; done", grace=0.5))
+    while not (shim.folder / "attempt/rank0/log").exists() or not shim.log("rank0"):
+        time.sleep(0.01)
+    shim.tell(op="stop", reason="test")
+    assert exits(shim.events())["rank 0"]["code"] == -signal.SIGKILL
+
+
+def test_daemons_of_ranks_end_with_their_attempt(shim: ShimProcess) -> None:
+    shim.start(shim.plan("setsid bash -c 'trap \"\" TERM; echo $$; sleep 300; sleep 300' & sleep 0.5"))
+    shim.events()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(shim.log("rank0")), 0)
+
+
+def test_a_service_ends_soon_after_the_ranks_it_serves(shim: ShimProcess) -> None:
+    shim.start(shim.plan("true", service="sleep 300"))
+    events = shim.events()
+    assert exits(events)["scheduler"]["stopped"]
+    assert exits(events)["rank 0"]["code"] == 0
+
+
+def test_the_exit_of_a_service_ends_no_rank(shim: ShimProcess) -> None:
+    shim.start(shim.plan("sleep 0.5", service="exit 3"))
+    assert exits(shim.events())["rank 0"]["code"] == 0
+
+
+def test_the_next_attempt_runs_under_the_same_shim(shim: ShimProcess) -> None:
+    shim.start(shim.plan("exit 1"))
+    first = shim.events()
+    shim.tell(op="launch", plan=str(shim.plan("echo again", attempt=2)))
+    second = shim.events(after=len(first), attempt=2)
+    assert [event["host_seq"] for event in first + second] == list(range(1, len(first) + len(second) + 1))
+    assert exits(second)["rank 0"]["code"] == 0
+
+
+def test_an_attempt_is_launched_once_however_often_it_is_asked_for(shim: ShimProcess) -> None:
+    plan = shim.plan("echo once; sleep 0.5")
+    shim.start(plan)
+    shim.tell(op="launch", plan=str(plan))
+    shim.events()
+    assert shim.log("rank0") == "once\n"
+
+
+def test_followers_that_come_late_hear_everything(shim: ShimProcess) -> None:
+    shim.start(shim.plan("exit 3"))
+    assert shim.events() == shim.events()
+    assert shim.events(after=1) == shim.events()[1:]
+
+
+def test_a_shim_that_follows_another_goes_on_counting(shim: ShimProcess) -> None:
+    shim.start(shim.plan("true"))
+    count = len(shim.events())
+    shim.tell(op="leave")
+    assert shim.process is not None
+    assert shim.process.wait(10) == 0
+    shim.start(shim.plan("true", attempt=2))
+    assert shim.events(after=count, attempt=2)[0]["host_seq"] == count + 1
+
+
+def test_nonsense_on_the_socket_does_no_harm(shim: ShimProcess) -> None:
+    shim.start(shim.plan("sleep 1"))
+    for nonsense in (b"\xff\xfe\n", b"[]\n", b'{"op": "fly"}\n', b'{"op": "follow", "after": "x"}\n', b"\n"):
+        with shim.connect() as connection:
+            connection.sendall(nonsense)
+    assert exits(shim.events())["rank 0"]["code"] == 0
+
+
+def test_ranks_end_with_a_shim_that_is_killed(shim: ShimProcess) -> None:
+    shim.start(shim.plan("echo $$; exec sleep 300"))
+    while not (shim.folder / "attempt/rank0/log").exists() or not shim.log("rank0"):
+        time.sleep(0.01)
+    assert shim.process is not None
+    shim.process.kill()
+    shim.process.wait()
+    shim.process = None
+    pid = int(shim.log("rank0"))
+    deadline = time.monotonic() + 5
+    while Path(f"/proc/{pid}/stat").exists() and Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z":
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
