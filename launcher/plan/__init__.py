@@ -5,6 +5,8 @@ from launcher.plan.layout import AttemptLayout, RankLayout, RunLayout, ServiceLa
 from launcher.plan.model import Checkpoints, LaunchPlan, RankProcess, ServiceProcess, Target
 from launcher.plan.place import DEFAULT_HCCL_PORT, Place, hccl_ports
 from launcher.plan.ranktable.v1_0 import RankTable
+from launcher.plan.script import render_sh
+from launcher.plan.text import render_text
 
 __all__ = [
     "DEFAULT_HCCL_PORT",
@@ -21,4 +23,6 @@ __all__ = [
     "Target",
     "hccl_ports",
     "plan",
+    "render_sh",
+    "render_text",
 ]

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 import shlex
-from importlib.resources import files
 from pathlib import PurePosixPath
 
-from launcher.plan.model import LaunchPlan
+from launcher.plan.model import LaunchPlan, RankProcess
 from launcher.plan.shared import shared_environment
 
 
 def render_sh(plan: LaunchPlan) -> str:
     """One script for all hosts: on a plan of several, it takes the name of the host that it is run on."""
+    from importlib.resources import files
+
     from jinja2 import StrictUndefined
     from jinja2.sandbox import SandboxedEnvironment
 
@@ -21,11 +22,18 @@ def render_sh(plan: LaunchPlan) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 (the text is bash, and every value goes through shlex.quote)
+        autoescape=False,
     )
     environment.filters["q"] = shlex.quote
     environment.filters["parent"] = lambda path: str(PurePosixPath(path).parent)
     template = environment.from_string(files("launcher").joinpath("templates/rank_loop.sh.j2").read_text("utf-8"))
+    on_host: dict[str, list[RankProcess]] = {host: [] for host in plan.hosts}
+    for rank in plan.ranks:
+        on_host[rank.host].append(rank)
     return template.render(
-        plan=plan, hosts=plan.hosts, grace=math.ceil(plan.grace), common=shared_environment(plan.ranks)
+        plan=plan,
+        hosts=plan.hosts,
+        on_host=on_host,
+        grace=math.ceil(plan.grace),
+        common=shared_environment(plan.ranks),
     )

@@ -41,7 +41,7 @@ class Document:
             return self.keys[path]
         while path not in self.values and path:
             path = path[:-1]
-        return self.values.get(path, "")
+        return self.values.get(path, self.name)
 
 
 def resolve(text: str) -> Any:
@@ -69,7 +69,7 @@ def parse(text: str, name: str, verbatim: Callable[[Path], bool] = lambda _: Fal
 def parse_value(text: str, name: str) -> Any:
     """Read one value as it stands on a command line; `a: b` and `- a`, which only a file can mean, are texts."""
     events = list(_events(text, name))
-    if getattr(events[2], "flow_style", True) is False:
+    if any(getattr(event, "flow_style", True) is False for event in events[2:3]):
         return text
     return _Reader(name, lambda _: False, iter(events)).document()
 
@@ -85,7 +85,7 @@ def _events(text: str, name: str) -> Iterator[Any]:
         line = text.count("\n", 0, error.position) + 1
         column = error.position - (text.rfind("\n", 0, error.position) + 1) + 1
         raise SpecError(
-            f"holds the character {error.character!r}",
+            f"holds the character {_character(error.character)!r}",
             where=f"{name}:{line}:{column}",
             expected="printable text",
             remedy='write it as an escape in double quotes, such as "\\x07"',
@@ -100,6 +100,11 @@ def _events(text: str, name: str) -> Iterator[Any]:
     except (YAMLError, ValueError, OverflowError, AttributeError, AssertionError) as error:
         # Escapes such as "\UFFFFFFFF" leave the parser as whatever `chr` raised.
         raise SpecError(f"is not YAML: {error}", where=name, remedy="check the escapes in double quotes") from None
+
+
+def _character(reported: int | str) -> str:
+    """ruamel reports the character, or its number."""
+    return chr(reported) if isinstance(reported, int) else reported
 
 
 def _remedy(problem: str) -> str:

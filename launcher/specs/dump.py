@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterator, Mapping
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 from launcher.specs.document import resolve
 from launcher.specs.spec import Part, Spec
 
-_PLAIN = re.compile(r"[A-Za-z_/.][A-Za-z0-9_/.@+-]*")
+_BARE: Final = re.compile(r"[A-Za-z_/.][A-Za-z0-9_/.@+-]*")
+_YAML_1_1: Final = ("y", "n", "yes", "no", "on", "off")  # booleans to older readers
 
 
 def dump_yaml(spec: Spec) -> str:
     """The whole spec with its defaults; what is absent is left out. Byte for byte the same for equal specs."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.events import DocumentEndEvent, DocumentStartEvent, StreamEndEvent, StreamStartEvent
-
-    yaml = YAML(typ="safe", pure=True)
-    yaml.width = 1 << 30
-    yaml.allow_unicode = True
-    stream = io.StringIO()
-    frame = [StreamStartEvent(), DocumentStartEvent(explicit=False)]
-    yaml.emit([*frame, *_events(_plain(spec)), DocumentEndEvent(explicit=False), StreamEndEvent()], stream)
-    return stream.getvalue()
+    return "\n".join(_block(_plain(spec), indent="")) + "\n"
 
 
 def _plain(value: Any) -> Any:
+    """Mappings, lists and scalars only."""
     if isinstance(value, Part):
         fields = {name: getattr(value, name) for name in type(value).model_fields}
         return {name: _plain(field) for name, field in fields.items() if field is not None}
@@ -39,31 +31,33 @@ def _plain(value: Any) -> Any:
     return value.value if isinstance(value, Enum) else value
 
 
-def _events(value: Any) -> Iterator[Any]:
-    from ruamel.yaml.events import MappingEndEvent, MappingStartEvent, SequenceEndEvent, SequenceStartEvent
+def _block(mapping: dict[str, Any], indent: str) -> Iterator[str]:
+    """A key a line; of lists, those of mappings have an item a line."""
+    for key, value in mapping.items():
+        if isinstance(value, dict) and value:
+            yield f"{indent}{_flow(key)}:"
+            yield from _block(value, indent + "  ")
+        elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
+            yield f"{indent}{_flow(key)}:"
+            yield from (f"{indent}  - {_flow(item)}" for item in value)
+        else:
+            yield f"{indent}{_flow(key)}: {_flow(value)}"
 
+
+def _flow(value: Any) -> str:
     if isinstance(value, dict):
-        yield MappingStartEvent(anchor=None, tag=None, implicit=True, flow_style=not value)
-        for key, item in value.items():
-            yield _scalar(key)
-            yield from _events(item)
-        yield MappingEndEvent()
-    elif isinstance(value, list):
-        yield SequenceStartEvent(
-            anchor=None, tag=None, implicit=True, flow_style=not any(isinstance(item, dict) for item in value)
-        )
-        for item in value:
-            yield from _events(item)
-        yield SequenceEndEvent()
-    else:
-        yield _scalar(value)
-
-
-def _scalar(value: Any) -> Any:
-    from ruamel.yaml.events import ScalarEvent
-
+        return "{" + ", ".join(f"{_flow(key)}: {_flow(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_flow, value)) + "]"
     if isinstance(value, str):
-        bare = bool(_PLAIN.fullmatch(value)) and isinstance(resolve(value), str)
-        return ScalarEvent(anchor=None, tag=None, implicit=(bare, True), value=value, style=None if bare else '"')
-    text = "null" if value is None else str(value).lower() if isinstance(value, bool) else repr(value)
-    return ScalarEvent(anchor=None, tag=None, implicit=(True, False), value=text)
+        is_bare = _BARE.fullmatch(value) and isinstance(resolve(value), str) and value.lower() not in _YAML_1_1
+        return value if is_bare else '"' + "".join(map(_escaped, value)) + '"'
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
+    return repr(value)
+
+
+def _escaped(character: str) -> str:
+    if character in '\\"':
+        return "\\" + character
+    return character if character.isprintable() else f"\\U{ord(character):08x}"

@@ -116,18 +116,23 @@ def _scalar(value: Any) -> Any:
 
 Text = Annotated[str, AfterValidator(_passes_to_a_process), Form("text")]
 FilledText = Annotated[Text, Field(min_length=1), Form("text, not empty")]
+KnobName = Annotated[Text, Field(min_length=1, max_length=255), Form("text of 1 to 255 characters")]
 RunName = Annotated[
     Text,
     Field(min_length=1, max_length=200),
     AfterValidator(_is_one_line),
     Form("text of 1 to 200 characters, one line"),
 ]
-Count = Annotated[int, Field(ge=1, le=65536), Form("a whole number from 1 up")]
+Count = Annotated[int, Field(ge=1, le=65536), Form("a whole number from 1 to 65536")]
 Port = Annotated[int, Field(ge=1024, le=65535), Form("a port from 1024 to 65535")]
 Seconds = Annotated[float, Field(ge=0, le=86400, allow_inf_nan=False), Form("seconds, from 0 to 86400")]
-EnvName = Annotated[Text, AfterValidator(_is_env_name), Form("letters, digits and underscores, no digit first")]
+EnvName = Annotated[
+    Text, Field(max_length=255), AfterValidator(_is_env_name), Form("letters, digits and underscores, no digit first")
+]
 EnvValue = Annotated[Text, BeforeValidator(_written_out), Form("text, a number, true or false")]
-ArgumentName = Annotated[Text, AfterValidator(_is_argument_name), Form("an option name such as batch_size")]
+ArgumentName = Annotated[
+    Text, Field(max_length=255), AfterValidator(_is_argument_name), Form("an option name such as batch_size")
+]
 Scalar = str | int | float
 ArgumentValue = Annotated[
     Scalar | bool | tuple[Scalar, ...] | None,

@@ -30,6 +30,8 @@ def load_recipe(path: Path, overrides: Sequence[str] = (), env: Sequence[str] = 
     Raises SpecError with `file:line:column`, or the option, of what is wrong.
     """
     read = document.parse(_text(path), str(path), verbatim=_is_verbatim)
+    if "hosts" in read.root and "script" not in read.root:
+        raise SpecError("is a cluster", where=str(path), expected="a recipe", remedy="give it with -c beside a recipe")
     apply_sets(read, Recipe, overrides)
     apply_env(read, env)
     return _validated(Recipe, read).read_from(path.absolute())
@@ -37,7 +39,10 @@ def load_recipe(path: Path, overrides: Sequence[str] = (), env: Sequence[str] = 
 
 def load_cluster(path: Path) -> Cluster:
     """Read a cluster spec. Raises SpecError with `file:line:column` of what is wrong."""
-    return _validated(Cluster, document.parse(_text(path), str(path))).read_from(path.absolute())
+    read = document.parse(_text(path), str(path))
+    if "script" in read.root and "hosts" not in read.root:
+        raise SpecError("is a recipe", where=str(path), expected="a cluster, with soc and hosts")
+    return _validated(Cluster, read).read_from(path.absolute())
 
 
 def recipe_from_mapping(values: Mapping[str, Any], name: str = "recipe") -> Recipe:

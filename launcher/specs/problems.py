@@ -22,12 +22,18 @@ MOST_SHOWN: Final = 10
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong with a spec."""
+    """One thing that is wrong with a spec.
+
+    `missing` is the path of a key that is not there, and `meant` the one that an unknown key was most likely meant to
+    be: where both are the same, there is one mistake and not two.
+    """
 
     what: str
     where: str
     expected: str = ""
     remedy: str = ""
+    missing: Path = ()
+    meant: Path = ()
 
     def __str__(self) -> str:
         parts = [self.what, self.expected and f"expected {self.expected}", self.remedy]
@@ -37,6 +43,9 @@ class Problem:
 def spec_error(model: type[BaseModel], document: Document, error: ValidationError) -> SpecError:
     """All problems of a spec in one error; the first ten are spelt out."""
     problems = [_problem(model, document, details) for details in error.errors(include_url=False)]
+    mistyped = {problem.meant for problem in problems}
+    problems = [problem for problem in problems if problem.missing not in mistyped or not problem.missing]
+    problems.sort(key=lambda problem: _reading_order(problem.where))
     if len(problems) == 1:
         only = problems[0]
         return SpecError(only.what, where=only.where, expected=only.expected, remedy=only.remedy)
@@ -56,7 +65,7 @@ def _problem(model: type[BaseModel], document: Document, details: ErrorDetails) 
     if kind == "extra_forbidden":
         return _unknown_key(annotation, path, where)
     if kind == "missing":
-        return Problem(f"{dotted} is missing", where, form_of(annotation), f"add `{path[-1]}: ...`")
+        return Problem(f"{dotted} is missing", where, form_of(annotation), f"add `{path[-1]}: ...`", missing=path)
     if kind == "refused" and context.get("at"):
         return Problem(f"{dotted} {context['reason']}", where)
     if kind == "refused":
@@ -75,7 +84,14 @@ def _unknown_key(owner: Any, path: Path, where: str) -> Problem:
         where,
         expected="" if close else f"one of {', '.join(known)}",
         remedy=f"did you mean {close}?" if close else "",
+        meant=(*path[:-1], close) if close else (),
     )
+
+
+def _reading_order(where: str) -> tuple[int, int]:
+    """Lines and columns as numbers; options come first."""
+    numbers = where.rsplit(":", 2)[1:]
+    return (int(numbers[0]), int(numbers[1])) if len(numbers) == 2 and all(map(str.isdigit, numbers)) else (0, 0)
 
 
 def _follow(model: type[BaseModel], location: Path) -> tuple[Path, Any]:
@@ -148,7 +164,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, Mapping):
         return "a mapping"
     if isinstance(value, list | tuple):
-        return "a list"
+        return "a list" if value else "an empty list"
     if value is None or isinstance(value, bool):
         return "null" if value is None else str(value).lower()
     text = repr(value)

@@ -19,6 +19,7 @@ from launcher.specs.fields import (
     EnvValue,
     FilledText,
     Form,
+    KnobName,
     Port,
     RunName,
     Seconds,
@@ -118,15 +119,15 @@ class Recipe(Spec):
         default=None, description="Where checkpoints are; without it, every start is from the beginning."
     )
     restart: Annotated[Restart, Form("a mapping with policy and max_restarts")] = Field(
-        default=Restart(), description="What to do when the job fails."
+        default_factory=Restart, description="What to do when the job fails."
     )
     gang: Annotated[bool, Form("true or false")] = Field(
         default=True, description="Whether the failure of one rank ends the others. false: ranks are independent."
     )
     grace: Seconds = Field(
-        default=10, description="Seconds that a rank has between SIGTERM and SIGKILL when the run is stopped."
+        default=10.0, description="Seconds that a rank has between SIGTERM and SIGKILL when the run is stopped."
     )
-    knobs: Annotated[FrozenMap[FilledText, FilledText], Form("a mapping of names to dotted paths")] = Field(
+    knobs: Annotated[FrozenMap[KnobName, FilledText], Form("a mapping of names to dotted paths")] = Field(
         default=FrozenMap[str, str](),
         description="What a suggested fix may turn: a name, and the dotted path of the value in this recipe.",
     )

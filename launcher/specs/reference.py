@@ -1,0 +1,133 @@
+"""The reference of recipes and clusters, made from the models: `python -m launcher.specs.reference > docs/specs.md`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from launcher.specs.cluster import Cluster, Device, Host, Ssh
+from launcher.specs.placeholders import PLACEHOLDERS
+from launcher.specs.problems import annotation_of, form_of
+from launcher.specs.recipe import Checkpoint, Recipe, Restart
+
+_INTRODUCTION = """\
+# Recipes and clusters
+
+A recipe says what to run, a cluster says where it can run. Both are YAML 1.2 files: `off` is a text, `1e-3` a number,
+and quotes make a text of anything. Unknown and repeated keys are errors, as are anchors, aliases, tags and merge keys.
+
+This page is made from the models in `launcher/specs`: `python -m launcher.specs.reference > docs/specs.md`.
+"""
+
+_RULES = """\
+## From `args` to the command line
+
+| in the recipe | the script gets |
+|---|---|
+| `batch_size: 4` | `--batch_size=4` |
+| `fast: true` | `--fast` |
+| `fast: false`, `fast: null` | nothing |
+| `fast: "true"`, `fast: "True"` | `--fast=true`, `--fast=True` |
+| `layers: [3, 4, 23]` | `--layers 3 4 23` |
+| `lr: 1e-3` | `--lr=0.001`: numbers are numbers, so that a fix can change them |
+| `version: "1.10"` | `--version=1.10`: quotes keep a number as it is written |
+
+With a list, as in `args: [train, --lr, 1e-3]`, the script gets each item as it is written.
+
+A restart from a checkpoint adds `--<resume_arg>=<checkpoint>` as the last argument, in place of the same key in `args`.
+
+## Environment
+
+Values of `env` are taken as they are written: `1.10` stays `1.10`, `true` is the text `true`. For an empty value, write
+`""`.
+
+The variables by which ranks know who they are and find each other follow from `ranks` and the cluster: RANK_ID,
+RANK_SIZE, DEVICE_ID, RANK_TABLE_FILE, ASCEND_PROCESS_LOG_PATH, ASCEND_RT_VISIBLE_DEVICES, and those of the framework's
+rendezvous. A recipe that sets one is refused. So that nothing of another launcher leaks into a rank, these and
+OMP_NUM_THREADS are not inherited from the shell; all else is. On CPU each rank has OMP_NUM_THREADS=1 unless the recipe
+says otherwise, since ranks share the cores.
+
+## Which device a rank has
+
+Ranks fill the hosts in order, the devices of a host by ascending id, one rank a device. A MindSpore job on NPUs of
+several hosts numbers its ranks in the order of the hosts' addresses as texts, which is what MindSpore asks of a rank
+table. PyTorch scripts select `npu:LOCAL_RANK`: where a host's devices are not 0 to n-1, ASCEND_RT_VISIBLE_DEVICES makes
+that right.
+"""
+
+_PLACEHOLDERS = """\
+## Placeholders
+
+These are replaced in `args`, in the values of `env`, in `cwd` and in `checkpoint.dir`. Any other text in braces is left
+alone, so JSON can be passed on. MindSpore's scheduler, which has no rank, reads `scheduler` for `{rank}`.
+
+| placeholder | is |
+|---|---|
+"""
+
+_OVERRIDES = """\
+## Overrides
+
+`--set KEY=VALUE` changes any value by its dotted path: `--set args.batch_size=8`, `--set restart.policy=group`. The
+value is YAML: `8` is a number, `'"8"'` a text, `'[3, 4]'` a list, `null` removes an optional key. Below `args`, `env`
+and `knobs` the rest of the path is one key, dots and all, and a new key is added. `--env NAME=VALUE` sets a variable.
+"""
+
+
+def reference() -> str:
+    """The whole page as Markdown; pure, and the same bytes for the same models."""
+    sections = [
+        _INTRODUCTION,
+        _section("Recipe", Recipe),
+        _section("`checkpoint`", Checkpoint, level=3),
+        _section("`restart`", Restart, level=3),
+        _RULES,
+        _PLACEHOLDERS + "\n".join(f"| `{{{word}}}` | {meaning} |" for word, meaning in PLACEHOLDERS.items()) + "\n",
+        _OVERRIDES,
+        _section("Cluster", Cluster),
+        _section("`hosts`", Host, level=3),
+        _section("`devices`", Device, level=3),
+        _section("`ssh`", Ssh, level=3),
+    ]
+    return "\n".join(sections)
+
+
+def _section(title: str, model: type[BaseModel], *, level: int = 2) -> str:
+    return "\n".join([f"{'#' * level} {title}", "", f"{model.__doc__}", "", *_table(model), ""])
+
+
+def _table(model: type[BaseModel]) -> Iterator[str]:
+    yield "| key | value | default | meaning |"
+    yield "|---|---|---|---|"
+    for name, field in model.model_fields.items():
+        yield f"| `{name}` | {form_of(annotation_of(field))} | {_default(field)} | {field.description} |"
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    shown = _yaml(field.get_default(call_default_factory=True))
+    return f"`{shown}`" if shown else ""
+
+
+def _yaml(value: Any) -> str:
+    """A default as one would write it; nothing for what is absent or empty."""
+    if isinstance(value, BaseModel):
+        return f"{{{', '.join(f'{name}: {_yaml(getattr(value, name))}' for name in type(value).model_fields)}}}"
+    if isinstance(value, Mapping) or value is None:
+        return ""
+    if isinstance(value, Enum):
+        return str(value.value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:g}"
+    return f'"{value}"' if isinstance(value, str) and not value.isalnum() else str(value)
+
+
+if __name__ == "__main__":
+    print(reference(), end="")

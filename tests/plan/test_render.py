@@ -1,0 +1,155 @@
+"""A plan can be read by a person, and carried out by hand."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from golden.regenerate import golden_plan
+from hypothesis import given, settings
+from spec_strategies import jobs
+
+from launcher.plan import LaunchPlan, Place, plan, render_sh, render_text
+from launcher.plan.shared import pattern
+from launcher.specs import Cluster, Host, recipe_from_mapping
+
+HOSTILE = "a'; touch x #"
+BASH = shutil.which("bash") or ""
+
+SCRIPT = """\
+import json, os, sys, time
+rank = os.environ["RANK_ID"]
+print(json.dumps({"rank": rank, "pid": os.getpid(), "argv": sys.argv[1:], "env": dict(os.environ), "cwd": os.getcwd()}))
+if os.environ.get("FAILS") == rank:
+    sys.exit(7)
+if "FAILS" in os.environ:
+    time.sleep(60)
+"""
+
+
+def local_plan(folder: Path, **more: Any) -> LaunchPlan:
+    """Eight plain ranks on this machine, in a folder and with a script of hostile names."""
+    home = folder / HOSTILE
+    home.mkdir(exist_ok=True)
+    (home / f"{HOSTILE}=1.py").write_text(SCRIPT)
+    values = {"name": HOSTILE, "framework": "plain", "ranks": 8, "script": f"{HOSTILE}=1.py", "relative_to": str(home)}
+    recipe = recipe_from_mapping(values | more)
+    cluster = Cluster(name="here", soc="CPU", hosts=(Host(name="here", address="127.0.0.1", devices=8),))
+    return plan(recipe, cluster, Place.example(recipe, directory=str(home / "runs"), python=sys.executable))
+
+
+def run(launch: LaunchPlan, folder: Path) -> subprocess.CompletedProcess[str]:
+    script = folder / "launch.sh"
+    script.write_text(render_sh(launch))
+    env = os.environ | {"MS_ROLE": "leaked", "RANK_TABLE_FILE": "leaked"}
+    return subprocess.run([BASH, str(script)], cwd=folder, env=env, capture_output=True, text=True, timeout=120)
+
+
+def test_the_script_does_what_the_plan_says(tmp_path: Path) -> None:
+    args = {"x": HOSTILE, "y": "{rank}\n$(touch x)"}
+    launch = local_plan(tmp_path, args=args, env={"log": "`touch x`", "name": "{rank}"})
+    done = run(launch, tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    for rank in launch.ranks:
+        said = json.loads(Path(rank.log).read_text())
+        assert tuple(said["argv"]) == rank.argv[2:]
+        assert said["cwd"] == rank.cwd
+        assert dict(rank.env).items() <= said["env"].items()
+        assert not {"MS_ROLE", "RANK_TABLE_FILE"} & said["env"].keys()
+        assert Path(rank.cann_log_dir).is_dir()
+    assert not list(tmp_path.rglob("x"))
+
+
+def test_the_script_ends_all_ranks_when_one_fails(tmp_path: Path) -> None:
+    launch = local_plan(tmp_path, env={"FAILS": 3})
+    begin = time.monotonic()
+    done = run(launch, tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("rank_3 ended with exit code 7: ")
+    assert time.monotonic() - begin < 30
+
+
+def test_the_script_lets_independent_ranks_go_on(tmp_path: Path) -> None:
+    (tmp_path / "one").write_text(f"#!{BASH}\n((RANK_ID)) && sleep 1 && echo done\n")
+    (tmp_path / "one").chmod(0o755)
+    launch = local_plan(tmp_path, script=str(tmp_path / "one"), gang=False, ranks=3)
+    assert run(launch, tmp_path).returncode == 1
+    assert [Path(rank.log).read_text() for rank in launch.ranks] == ["", "done\n", "done\n"]
+
+
+def test_the_script_takes_its_ranks_with_it(tmp_path: Path) -> None:
+    script = tmp_path / "launch.sh"
+    launch = local_plan(tmp_path, env={"FAILS": "none"}, ranks=2)
+    script.write_text(render_sh(launch))
+    running = subprocess.Popen([BASH, str(script)])
+    logs = [Path(rank.log) for rank in launch.ranks]
+    while not all(log.is_file() and log.read_text().endswith("\n") for log in logs):
+        assert running.poll() is None
+        time.sleep(0.05)
+    running.send_signal(signal.SIGTERM)
+    assert running.wait(30) == 130
+    pids = [json.loads(log.read_text())["pid"] for log in logs]
+    assert not [pid for pid in pids if psutil.pid_exists(pid)]
+
+
+def test_the_script_writes_the_rank_table_and_asks_which_host(tmp_path: Path) -> None:
+    text = render_sh(golden_plan())
+    assert golden_plan().rank_table is not None
+    assert golden_plan().rank_table.to_json() in text  # type: ignore[union-attr]
+    (tmp_path / "launch.sh").write_text(text)
+    asked = subprocess.run([BASH, "launch.sh"], cwd=tmp_path, capture_output=True, text=True, timeout=20)
+    assert asked.returncode != 0
+    assert "node-a node-b" in asked.stderr
+
+
+@given(jobs())
+@settings(max_examples=20, deadline=None)
+def test_the_script_of_any_plan_is_bash(job: Any) -> None:
+    checked = subprocess.run([BASH, "-n"], input=render_sh(plan(*job)), capture_output=True, text=True, timeout=20)
+    assert (checked.returncode, checked.stderr) == (0, "")
+
+
+@given(jobs())
+@settings(max_examples=40, deadline=None)
+def test_the_text_of_any_plan_drives_no_terminal(job: Any) -> None:
+    assert all(line.isprintable() for line in render_text(plan(*job)).split("\n"))
+
+
+def test_the_text_says_who_runs_where_on_80_columns() -> None:
+    text = render_text(golden_plan())
+    assert "node-a: ranks 0-1, devices 0-1" in text
+    assert "node-b: ranks 2-3, devices 0-1" in text
+    assert "scheduler on node-a" in text
+    assert "  RANK_ID={rank}\n" in text
+    assert "  DEVICE_ID={local_rank}\n" in text
+    assert "/runs/two-nodes-7f3a/attempts/1/ranks/{rank}/stdout.log" in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_a_pattern_is_shown_only_when_all_ranks_follow_it(tmp_path: Path) -> None:
+    ranks = local_plan(tmp_path, ranks=3).ranks
+    assert pattern(["r1/0", "r1/1", "r1/2"], ranks) == "r1/{rank}"
+    assert pattern(["0", "1", "3"], ranks) is None
+    assert pattern(["a", "b", "c"], ranks) is None
+    assert pattern(["1", "1", "1"], ranks) == "1"
+
+
+def test_a_path_of_the_run_may_hold_numbers(tmp_path: Path) -> None:
+    folder = tmp_path / "1"
+    folder.mkdir()
+    text = render_text(local_plan(folder))
+    assert f"{folder}/{HOSTILE}/runs/attempts/1/ranks/{{rank}}/stdout.log\n" in text
+
+
+@pytest.mark.parametrize("ranks", [1, 8])
+def test_a_control_character_of_an_argument_is_shown_as_an_escape(tmp_path: Path, ranks: int) -> None:
+    assert "\\x1b[2J" in render_text(local_plan(tmp_path, ranks=ranks, args={"x": "\x1b[2J"}))

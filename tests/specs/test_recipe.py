@@ -1,0 +1,168 @@
+"""What a recipe may say, and what it means."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from launcher.errors import SpecError
+from launcher.specs import Recipe, dump_yaml, load_recipe, recipe_from_mapping
+from launcher.specs.placeholders import fill
+
+MINIMAL: dict[str, Any] = {"name": "job", "framework": "plain", "ranks": 2, "script": "train.py"}
+
+
+def recipe(**more: Any) -> Recipe:
+    return recipe_from_mapping(MINIMAL | more)
+
+
+def refusal(**more: Any) -> str:
+    with pytest.raises(SpecError) as caught:
+        recipe(**more)
+    return str(caught.value)
+
+
+def test_a_recipe_is_a_value() -> None:
+    assert recipe(args={"a": [1, 2]}) == recipe(args={"a": (1, 2)})
+    assert hash(recipe(env={"A": "1"})) == hash(recipe(env={"A": "1"}))
+    assert recipe(ranks=3) != recipe()
+
+
+def test_where_a_recipe_was_read_is_no_part_of_what_it_says(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "r.yaml").write_text(dump_yaml(recipe()))
+    first, second = (load_recipe(tmp_path / folder / "r.yaml") for folder in ("a", "b"))
+    assert first == second
+    assert first.directory != second.directory
+
+
+@pytest.mark.parametrize("name", ["a'; touch x #", "$(reboot)", "训练", "a\u200db", "../..", "-rf"])
+def test_a_name_is_free_text(name: str) -> None:
+    assert recipe(name=name).name == name
+
+
+@pytest.mark.parametrize("name", ["", "x" * 201, "a\nb", "a\x1b[2J", "a\u2028b", "\ud800"])
+def test_a_name_is_one_line_that_drives_no_terminal(name: str) -> None:
+    assert "text of 1 to 200 characters, one line" in refusal(name=name)
+
+
+@pytest.mark.parametrize("key", ["--lr", "", "a b", "a=b", "a\nb"])
+def test_an_argument_name_is_an_option_without_dashes(key: str) -> None:
+    assert "an option name such as batch_size" in refusal(args={key: 1})
+
+
+@pytest.mark.parametrize("value", [{"a": 1}, [[1]], [True], [None], float("nan"), "a\0b"])
+def test_an_argument_is_a_value_that_an_option_can_have(value: Any) -> None:
+    assert "args.x" in refusal(args={"x": value})
+
+
+def test_environment_values_are_taken_as_written(tmp_path: Path) -> None:
+    file = tmp_path / "r.yaml"
+    file.write_text(dump_yaml(recipe()).replace("env: {}", "env: {A: 1.10, B: true, C: 0x10, D: '', E: off}"))
+    assert dict(load_recipe(file).env) == {"A": "1.10", "B": "true", "C": "0x10", "D": "", "E": "off"}
+
+
+def test_an_argument_list_is_taken_as_written(tmp_path: Path) -> None:
+    file = tmp_path / "r.yaml"
+    file.write_text(dump_yaml(recipe()).replace("args: {}", "args: [--lr, 1e-3, 1.10, true]"))
+    assert load_recipe(file).args == ("--lr", "1e-3", "1.10", "true")
+
+
+def test_an_environment_variable_without_value_is_refused() -> None:
+    assert "give a value, or remove the key" in refusal(env={"A": None})
+
+
+@pytest.mark.parametrize("name", ["1A", "A-B", "A=B", "", "Ä"])
+def test_an_environment_name_is_one_that_a_shell_can_set(name: str) -> None:
+    assert "letters, digits and underscores" in refusal(env={name: "1"})
+
+
+def test_checkpoint_dir_needs_a_checkpoint_section() -> None:
+    message = refusal(args={"out": "{checkpoint_dir}/x"})
+    assert "args.out uses {checkpoint_dir}, but the recipe has no checkpoint section" in message
+
+
+@pytest.mark.parametrize("word", ["attempt_dir", "rank_dir", "checkpoint_dir"])
+def test_checkpoints_stay_where_a_restart_finds_them(word: str) -> None:
+    assert f"checkpoint.dir uses {{{word}}}" in refusal(checkpoint={"dir": f"{{{word}}}/x", "resume_arg": "resume"})
+
+
+def test_a_knob_names_a_value_of_the_recipe() -> None:
+    assert recipe(args={"a.b": 1}, knobs={"x": "args.a.b", "y": "restart.max_restarts"}).knobs["x"] == "args.a.b"
+    message = refusal(args={"batch_size": 1}, knobs={"micro_batch": "args.batchsize"})
+    assert "knobs.micro_batch names args.batchsize, but there is no batchsize; did you mean batch_size?" in message
+
+
+def test_paths_start_from_the_recipe(tmp_path: Path) -> None:
+    file = tmp_path / "r.yaml"
+    file.write_text(dump_yaml(recipe(script="a/train.py", cluster="../c.yaml", python="bin/python")))
+    read = load_recipe(file)
+    assert read.script_path == tmp_path / "a/train.py"
+    assert read.cluster_path == tmp_path / "../c.yaml"
+    assert read.python_command == str(tmp_path / "bin/python")
+
+
+def test_a_resolved_recipe_means_the_same_from_another_folder(tmp_path: Path) -> None:
+    file, copy = tmp_path / "r.yaml", tmp_path / "run" / "recipe.yaml"
+    copy.parent.mkdir()
+    file.write_text(dump_yaml(recipe(cluster="c.yaml", python="python3.11")))
+    copy.write_text(dump_yaml(load_recipe(file).resolved()))
+    original, read = load_recipe(file), load_recipe(copy)
+    assert read == original.resolved()
+    assert (read.script_path, read.cluster_path) == (original.script_path, original.cluster_path)
+    assert (read.directory, read.python_command) == (original.directory, "python3.11")
+
+
+def test_json_keeps_its_braces() -> None:
+    assert fill('{"rank": {rank}, "x": {y}, "{{run}}": 1}', {"rank": "3", "run": "{rank}"}) == (
+        '{"rank": 3, "x": {y}, "{{rank}}": 1}'
+    )
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30)
+TRICKY = st.sampled_from(
+    ["on", "y", "null", "~", "1", "0x1", "1e3", "1_0", "2024-01-01", ".inf", "- a", "a: b", "#", "'"]
+)
+WORDS = TEXT | TRICKY
+KEYS = st.from_regex(r"[a-z][a-z0-9_.-]{0,8}", fullmatch=True) | st.sampled_from(["on", "null", "1", "mapping", "list"])
+NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+ARGUMENTS = st.one_of(WORDS, NUMBERS, st.booleans(), st.none(), st.lists(WORDS | NUMBERS, max_size=3))
+SAFE = WORDS.filter(lambda text: "{" not in text)
+RECIPES = st.fixed_dictionaries(
+    {
+        "name": st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1, max_size=40),
+        "framework": st.sampled_from(["mindspore", "pytorch", "tensorflow", "plain"]),
+        "ranks": st.integers(1, 65536),
+        "script": SAFE.filter(bool),
+    },
+    optional={
+        "cluster": SAFE.filter(bool),
+        "args": st.dictionaries(KEYS, ARGUMENTS, max_size=5) | st.lists(WORDS, max_size=5),
+        "env": st.dictionaries(st.from_regex(r"[A-Z_][A-Z0-9_]{0,9}", fullmatch=True), WORDS, max_size=4),
+        "checkpoint": st.fixed_dictionaries(
+            {"dir": SAFE.filter(bool), "resume_arg": KEYS, "pattern": SAFE.filter(bool)}
+        ),
+        "restart": st.fixed_dictionaries(
+            {"policy": st.sampled_from(["never", "group"]), "max_restarts": st.integers(0, 99)}
+        ),
+        "gang": st.booleans(),
+        "grace": st.floats(0, 86400),
+        "scheduler_port": st.none() | st.integers(1024, 65535),
+        "knobs": st.dictionaries(SAFE.filter(bool), st.sampled_from(["ranks", "args", "restart.policy"]), max_size=2),
+    },
+)
+
+
+@given(RECIPES)
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_dumped_recipe_reads_back_as_the_same_recipe(tmp_path: Path, values: dict[str, Any]) -> None:
+    original = recipe_from_mapping(values)
+    file = tmp_path / "r.yaml"
+    file.write_text(dump_yaml(original), encoding="utf-8", newline="")
+    assert load_recipe(file) == original
+    assert dump_yaml(load_recipe(file)) == dump_yaml(original)

@@ -1,0 +1,69 @@
+"""The main recipe at two ranks, with a real MindSpore: it trains, and it resumes exactly."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from launcher.errors import ExitCode
+from tests.end_to_end import latest, npu_launch, npu_launch_beside, pids, wait_until_running
+
+pytest.importorskip("mindspore", reason="needs the extra npu-launch[mindspore]")
+pytestmark = [pytest.mark.mindspore, pytest.mark.usefixtures("home"), pytest.mark.timeout(900)]
+
+RECIPE = Path(__file__).parent.parent / "recipes" / "resnext_8p.yaml"
+SMALL = [
+    *("--set", "ranks=2"),
+    *("--set", "args.train_images=32"),  # 4 steps of 4 images on each of 2 ranks
+    *("--set", "args.eval_images=8"),
+    *("--set", "args.epochs=1"),
+    *("--set", "args.warmup_steps=1"),
+    *("--set", "args.checkpoint_every=2"),
+]
+
+
+def status() -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(npu_launch("status", "--json").out)
+    return document
+
+
+def weights(document: dict[str, Any]) -> str:
+    """The digest that all ranks logged."""
+    assert document["weights"]["identical"], document["weights"]
+    (group,) = document["weights"]["groups"]
+    assert group["ranks"] == [0, 1]
+    digest: str = group["sha256"]
+    return digest
+
+
+def test_two_ranks_train_to_the_same_weights_in_one_go_or_in_two() -> None:
+    done = npu_launch(RECIPE, *SMALL, timeout=400)
+    assert done.code == ExitCode.OK, done.err + done.out
+    in_one_go = status()
+    assert in_one_go["progress"]["steps_done"] == 4
+    assert all(rank["evaluations"] for rank in in_one_go["ranks"][:1])
+
+    done = npu_launch(RECIPE, *SMALL, "--set", "args.stop_at_step=2", timeout=400)
+    assert done.code == ExitCode.OK, done.err + done.out
+    half = weights(status())
+    done = npu_launch("rerun", "--set", "args.stop_at_step=null", timeout=400)
+    assert done.code == ExitCode.OK, done.err + done.out
+    in_two = status()
+    assert in_two["attempts"][1]["resume_from"].endswith("00000002.ckpt")
+    assert half != weights(in_two) == weights(in_one_go)
+
+
+def test_a_killed_rank_takes_down_a_real_group_and_is_named() -> None:
+    arguments = [*SMALL, "--max-restarts", "0"]
+    with npu_launch_beside(RECIPE, *arguments) as command:
+        run = wait_until_running(2)
+        os.kill(pids(run)[1], signal.SIGKILL)
+        _, err = command.communicate(timeout=60)
+    assert command.returncode == ExitCode.JOB_FAILED
+    assert "rank 1" in err
+    assert latest().state().first_failure is not None
