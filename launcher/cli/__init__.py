@@ -1,0 +1,1 @@
+"""The command `npu-launch`: one module per command, thin."""

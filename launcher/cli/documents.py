@@ -1,0 +1,148 @@
+"""What `--json` prints: stable keys; new ones may come, none goes or changes its meaning.
+
+Times are seconds since the epoch, durations seconds. A number that JSON has no word for is the text `nan`, `inf` or
+`-inf`. A value that is not known is null.
+
+`run_document`, an element of `ps --json`:
+  version (1), run (its id), name, phase (created, running, stopping, succeeded, failed, stopped, gave_up, lost),
+  reason, exit_code (of a command that waited for the run; null until it has ended), created, ended,
+  duration (of its attempts), framework, target, world_size, hosts, attempt (the current or last one's number), path
+
+`status_document`, of `status --json`, has these and:
+  attempts: number, ranks, started, ended, resume_from, first_failure (a rank), stopping (why it had to stop)
+  first_failure (of the last attempt): rank, exit, log, last_lines; or null
+  progress: steps_done, total_steps, fraction (0 to 1), step_seconds, eta_seconds, slowest_rank
+  weights: identical, step, groups (sha256, ranks); or null when no rank reported its weights
+  ranks: rank, phase (waiting, running, succeeded, failed, stopped, lost), attempt, host, place, pid, exit_code, signal,
+    error, max_rss_kib, epoch, step, steps_done, first_loss, last_loss, step_seconds, evaluations (epoch, metrics),
+    weights_sha256, checkpoint, log
+  notes: time, level, text
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from launcher.logs.progress import RankProgress
+from launcher.plan.layout import RunLayout
+
+if TYPE_CHECKING:
+    from launcher.cli.view import RunView
+
+VERSION = 1
+
+
+def run_document(view: RunView) -> dict[str, Any]:
+    """What the record says of a run in a line."""
+    state = view.state
+    return {
+        "version": VERSION,
+        "run": view.id,
+        "name": state.name,
+        "phase": state.phase.value,
+        "reason": state.reason,
+        "exit_code": int(state.phase.exit_code) if state.phase.ended else None,
+        "created": state.created,
+        "ended": state.ended,
+        "duration": view.elapsed,
+        "framework": state.framework,
+        "target": state.target,
+        "world_size": state.world_size,
+        "hosts": list(state.hosts),
+        "attempt": state.attempt.number if state.attempt else None,
+        "path": str(view.path),
+    }
+
+
+def status_document(view: RunView, words: Sequence[str] = ()) -> dict[str, Any]:
+    """All that is known of a run; `words` are the last log lines of the rank that failed first."""
+    state = view.state
+    return {
+        **run_document(view),
+        "attempts": [
+            {
+                "number": attempt.number,
+                "ranks": list(attempt.ranks),
+                "started": attempt.started,
+                "ended": attempt.ended,
+                "resume_from": attempt.resume_from,
+                "first_failure": attempt.first_failure,
+                "stopping": attempt.stopping,
+            }
+            for attempt in state.attempts
+        ],
+        "first_failure": _first_failure(view, words),
+        "progress": _progress(view),
+        "weights": _weights(view),
+        "ranks": [_rank(view, rank) for rank in sorted(state.ranks)],
+        "notes": [{"time": note.time, "level": note.level, "text": note.text} for note in state.notes],
+    }
+
+
+def _first_failure(view: RunView, words: Sequence[str]) -> dict[str, Any] | None:
+    attempt = view.state.attempt
+    if attempt is None or attempt.first_failure is None:
+        return None
+    rank = view.state.ranks[attempt.first_failure]
+    return {"rank": rank.rank, "exit": str(rank.exit), "log": _log(view, rank.rank), "last_lines": list(words)}
+
+
+def _progress(view: RunView) -> dict[str, Any]:
+    overall = view.overall
+    return {
+        "steps_done": overall.steps_done,
+        "total_steps": overall.total_steps,
+        "fraction": overall.fraction,
+        "step_seconds": overall.step_seconds,
+        "eta_seconds": overall.eta_seconds,
+        "slowest_rank": overall.slowest,
+    }
+
+
+def _weights(view: RunView) -> dict[str, Any] | None:
+    agreement = view.weights
+    if agreement is None:
+        return None
+    groups = [{"sha256": digest, "ranks": list(ranks)} for digest, ranks in agreement.groups]
+    return {"identical": agreement.identical, "step": agreement.step, "groups": groups}
+
+
+def _rank(view: RunView, rank: int) -> dict[str, Any]:
+    known = view.state.ranks[rank]
+    progress = view.progress.get(rank, RankProgress())
+    code = known.exit.code if known.exit else None
+    return {
+        "rank": rank,
+        "phase": known.phase.value,
+        "attempt": known.attempt,
+        "host": known.host,
+        "place": view.places.get(rank),
+        "pid": known.pid,
+        "exit_code": code if code is not None and code >= 0 else None,
+        "signal": -code if code is not None and code < 0 else None,
+        "error": known.exit.error if known.exit else None,
+        "max_rss_kib": known.max_rss_kib,
+        "epoch": progress.epoch,
+        "step": progress.step,
+        "steps_done": progress.steps_done,
+        "first_loss": _number(progress.first_loss),
+        "last_loss": _number(progress.last_loss),
+        "step_seconds": progress.step_seconds,
+        "evaluations": [
+            {"epoch": seen.epoch, "metrics": {name: _number(value) for name, value in seen.metrics.items()}}
+            for seen in progress.evaluations
+        ],
+        "weights_sha256": progress.weights.sha256 if progress.weights else None,
+        "checkpoint": progress.checkpoint.path if progress.checkpoint else None,
+        "log": _log(view, rank),
+    }
+
+
+def _log(view: RunView, rank: int) -> str:
+    return str(RunLayout(view.path).attempt(view.state.ranks[rank].attempt).rank(rank).log)
+
+
+def _number(value: float | None) -> float | str | None:
+    return value if value is None or math.isfinite(value) else str(value)

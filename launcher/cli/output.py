@@ -1,0 +1,84 @@
+"""Where the command's words go: data to stdout, talk to stderr."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Sequence
+from typing import TextIO
+
+
+def put(text: str) -> None:
+    """Data, for a person or a pipe. Raises BrokenPipeError when nobody reads it any more."""
+    sys.stdout.write(text + "\n")
+
+
+def talk(text: str) -> None:
+    """Something about the data; whether anybody hears it changes nothing."""
+    Printer(sys.stderr).line(text)
+
+
+def accept_any_text() -> None:
+    """Write what the terminal's encoding has no character for as an escape instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def silence() -> None:
+    """Send what is still buffered nowhere, so that the interpreter does not complain about it at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+def is_terminal(stream: TextIO) -> bool:
+    try:
+        return stream.isatty()
+    except ValueError:  # closed
+        return False
+
+
+def wants_plain() -> bool:
+    """Whether the environment asks for text without colours or cursor movements."""
+    return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM", "dumb") == "dumb"
+
+
+class Printer:
+    """Writes lines to a stream for as long as somebody reads them."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._open = True
+
+    def line(self, text: str) -> None:
+        self.lines([text])
+
+    def lines(self, texts: Sequence[str]) -> None:
+        if texts:
+            self.text("\n".join(texts) + "\n")
+
+    def text(self, text: str) -> None:
+        """Exactly this, with no line end added."""
+        if not self._open:
+            return
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except (OSError, ValueError):
+            self._open = False
+
+
+_STYLES = {"good": "\x1b[1;32m", "bad": "\x1b[1;31m", "warn": "\x1b[1;33m"}
+
+
+def styled(text: str, style: str, stream: TextIO) -> str:
+    """The text in a colour (good, bad or warn) where the stream shows colours."""
+    if wants_plain() or not is_terminal(stream):
+        return text
+    return f"{_STYLES[style]}{text}\x1b[0m"

@@ -1,0 +1,98 @@
+"""A run told line by line, for pipes, files and terminals that cannot do more."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from itertools import groupby
+
+from launcher.cli.output import Printer
+from launcher.cli.view import RunView
+from launcher.cli.wording import count, ranks_phrase
+from launcher.logs.safe import safe_line
+from launcher.plan.layout import RunLayout
+from launcher.runs.events import (
+    AttemptStarted,
+    Decided,
+    Event,
+    GangStopping,
+    Note,
+    ProcessExited,
+    ShimLost,
+    StopRequested,
+)
+from launcher.runs.state import Exit
+
+
+class PlainScreen:
+    """State changes go to stderr, the lines of one rank to stdout."""
+
+    def __init__(self) -> None:
+        self._talk = Printer(sys.stderr)
+        self._data = Printer(sys.stdout)
+
+    def happened(self, events: Sequence[Event], view: RunView) -> None:
+        """Tell what changed the run's state."""
+        self._talk.lines([f"npu-launch: {text}" for text in told(events, view)])
+
+    def wrote(self, rank: int, lines: Sequence[bytes]) -> None:
+        """Show new lines of the rank that speaks for all."""
+        self._data.lines([prefixed(rank, line) for line in lines])
+
+    def draw(self, view: RunView) -> None:
+        """Nothing is drawn: what was said stays said."""
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def prefixed(rank: int, line: bytes, width: int = 0) -> str:
+    """`rank 3 | text`, the number padded to `width` digits."""
+    return f"rank {rank:>{width}} | {safe_line(line)}"
+
+
+def told(events: Sequence[Event], view: RunView) -> list[str]:
+    """A sentence for every event that a person should hear of; one for all ranks that end badly in the same way."""
+    sentences: list[str] = []
+    for ending, group in groupby(events, key=_ending):
+        if ending:
+            ranks = [event.rank for event in group if isinstance(event, ProcessExited) and event.rank is not None]
+            sentences.append(f"{ranks_phrase(ranks)} {ending}")
+        else:
+            sentences += [sentence for event in group if (sentence := _sentence(event, view))]
+    return sentences
+
+
+def _ending(event: Event) -> str:
+    """How a rank ended, unless it ended well."""
+    if not isinstance(event, ProcessExited) or event.rank is None:
+        return ""
+    if event.stopped:
+        return "stopped by npu-launch"
+    if event.code == 0 and not event.error:
+        return ""
+    return f"failed: {safe_line(str(Exit(event.code, event.time, event.error)))}"
+
+
+def _sentence(event: Event, view: RunView) -> str:
+    match event:
+        case AttemptStarted():
+            start = f" from {safe_line(event.resume_from)}" if event.resume_from else ""
+            logs = safe_line(str(RunLayout(view.path).attempt(event.attempt).ranks))
+            return f"attempt {event.attempt}: starting {count(len(event.ranks), 'rank')}{start}; logs of all: {logs}"
+        case ShimLost():
+            return f"the process that kept the ranks on {_host(event)} is gone, and they with it"
+        case StopRequested():
+            return f"stop asked for by {safe_line(event.by)}"
+        case GangStopping() if view.state.stop_requested_by is None:
+            return f"stopping what still runs on {_host(event)}: {safe_line(event.reason)}"
+        case Decided() if event.decision.startswith("restart"):
+            return f"{safe_line(event.decision).replace('_', ' ')}: {safe_line(event.reason)}"
+        case Note():
+            return f"{event.level}: {safe_line(event.text)}"
+        case _:
+            return ""
+
+
+def _host(event: Event) -> str:
+    return safe_line(event.host or "an unknown host")

@@ -1,0 +1,46 @@
+"""`npu-launch plan`: all that a run would do, doing nothing."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Annotated
+
+import typer
+
+from launcher.cli.options import ClusterOption, EnvOption, RecipeArgument, SetOption
+
+
+class PlanFormat(str, Enum):
+    """How a plan is written out."""
+
+    TEXT = "text"
+    JSON = "json"
+    SH = "sh"
+
+
+def plan(
+    recipe: RecipeArgument,
+    cluster: ClusterOption = None,
+    set_: SetOption = None,
+    env: EnvOption = None,
+    output: Annotated[
+        PlanFormat, typer.Option("-o", "--output", help="For people, for programs, or as a shell script.")
+    ] = PlanFormat.TEXT,
+) -> int:
+    """Show what a run would do, starting nothing.
+
+    \b
+    npu-launch plan recipes/resnext_8p.yaml
+    npu-launch plan recipes/resnext_8p.yaml -c cluster.yaml -o json
+    """
+    from launcher.cli.output import put
+    from launcher.cli.run import resolve
+    from launcher.plan import render_sh, render_text
+    from launcher.supervise import preview
+
+    made = preview(*resolve(recipe, cluster, set_ or (), env or ()))
+    if output is PlanFormat.JSON:
+        put(made.model_dump_json(indent=2))
+    else:
+        put((render_sh(made) if output is PlanFormat.SH else render_text(made)).rstrip("\n"))
+    return 0

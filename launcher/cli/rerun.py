@@ -1,0 +1,58 @@
+"""`npu-launch rerun`: start a run's next attempt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from launcher.cli.options import DetachOption, RunArgument, SetOption
+
+if TYPE_CHECKING:
+    from launcher.runs.state import RunState
+
+
+def rerun(
+    run: RunArgument = None,
+    ranks: Annotated[
+        str,
+        typer.Option(
+            "--ranks", metavar="RANKS", help="all, failed, or such as 1,3-5; single ranks of plain jobs only."
+        ),
+    ] = "all",
+    set_: SetOption = None,
+    detach: DetachOption = False,
+) -> int:
+    """Start a run that has ended again, from its newest checkpoint.
+
+    \b
+    npu-launch rerun
+    npu-launch rerun resnext-8p-7f3a --set args.batch_size=2
+    npu-launch rerun my-sweep --ranks failed
+    """
+    from launcher.cli.interrupts import Interrupts
+    from launcher.cli.run import tell_detached
+    from launcher.runs.store import find_run
+    from launcher.supervise import rerun as start_again
+
+    found = find_run(run)
+    before = found.state()
+    chosen = _chosen(ranks, before)
+    with Interrupts() as interrupts:
+        start_again(found, ranks=chosen, overrides=tuple(set_ or ()))
+        if detach:
+            tell_detached(found.id)
+            return 0
+        from launcher.cli.attach import attach  # what shows a run is loaded while its ranks start
+
+        return int(attach(found, interrupts, since=len(before.attempts) + 1))
+
+
+def _chosen(ranks: str, state: RunState) -> tuple[int, ...] | None:
+    """The ranks that the option names; None for all of them."""
+    from launcher.cli.wording import parse_ranks
+    from launcher.supervise import failed_ranks
+
+    if ranks == "all":
+        return None
+    return failed_ranks(state) if ranks == "failed" else parse_ranks(ranks, state.world_size)

@@ -1,0 +1,92 @@
+"""`npu-launch run`: start a run and follow it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from launcher.cli.options import ClusterOption, DetachOption, EnvOption, RecipeArgument, SetOption
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from launcher.specs import Cluster, Recipe
+
+
+def run(
+    recipe: RecipeArgument,
+    cluster: ClusterOption = None,
+    set_: SetOption = None,
+    env: EnvOption = None,
+    detach: DetachOption = False,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Call the run this.", show_default=False)] = None,
+    max_restarts: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=0, help="Restart a failed run at most N times.", show_default=False),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan; start nothing, write nothing.")] = False,
+) -> int:
+    """Start a run and follow it until it has ended.
+
+    The run lives on by itself when this command ends or is killed. Ctrl-C asks
+    whether to stop the run or to detach from it.
+
+    \b
+    npu-launch recipes/resnext_8p.yaml
+    npu-launch run recipes/resnext_8p.yaml --set args.epochs=1
+    npu-launch run recipe.yaml -c clusters/two_nodes.yaml -d
+
+    \b
+    Exit codes: 0 the job succeeded, 1 it failed, 2 bad spec or usage,
+    4 infrastructure, 5 gave up after restarts, 130 interrupted.
+    """
+    from launcher.cli.interrupts import Interrupts
+    from launcher.supervise import preview, start
+
+    overrides = [*(set_ or ()), *([] if max_restarts is None else [f"restart.max_restarts={max_restarts}"])]
+    loaded, resolved = resolve(recipe, cluster, overrides, env or ())
+    if dry_run:
+        from launcher.cli.output import put
+        from launcher.plan import render_text
+
+        put(render_text(preview(loaded, resolved, name)).rstrip("\n"))
+        return 0
+    with Interrupts() as interrupts:  # from here on nothing can end the command between the start and its record
+        started = start(loaded, resolved, name=name)
+        if detach:
+            tell_detached(started.id)
+            return 0
+        from launcher.cli.attach import attach  # what shows a run is loaded while its ranks start
+
+        return int(attach(started, interrupts, since=1))
+
+
+def resolve(path: Path, cluster: Path | None, overrides: Sequence[str], env: Sequence[str]) -> tuple[Recipe, Cluster]:
+    """The recipe with its overrides and the cluster it is to run on, with a notice when that is a CPU by default."""
+    from launcher.hosts import resolve_cluster
+    from launcher.specs import load_recipe
+
+    recipe = load_recipe(path, tuple(overrides), tuple(env))
+    resolved = resolve_cluster(recipe, cluster)
+    if resolved.is_cpu and cluster is None and recipe.cluster == "auto":
+        _tell_cpu()
+    return recipe, resolved
+
+
+def _tell_cpu() -> None:
+    import sys
+
+    from launcher.cli.output import styled, talk
+
+    words = styled("NO NPU WAS FOUND ON THIS MACHINE: the job runs on its CPU", "warn", sys.stderr)
+    talk(f"npu-launch: {words}, which is slow. (cluster: auto; name a cluster with -c FILE)")
+
+
+def tell_detached(run: str) -> None:
+    """The id for scripts, and what a person would type next."""
+    from launcher.cli.output import put, talk
+
+    put(run)
+    talk(f"npu-launch: started; next:\n  npu-launch status {run}\n  npu-launch logs {run} -f\n  npu-launch stop {run}")

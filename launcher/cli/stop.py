@@ -1,0 +1,42 @@
+"""`npu-launch stop`: end a run."""
+
+from __future__ import annotations
+
+from launcher.cli.options import RunArgument
+
+
+def stop(run: RunArgument = None) -> int:
+    """Stop a run and wait until its ranks are gone.
+
+    Ranks get SIGTERM first, and SIGKILL when the recipe's `grace` is over.
+    """
+    import time
+    from contextlib import closing
+
+    from launcher.cli.interrupts import Interrupts
+    from launcher.cli.output import talk
+    from launcher.cli.record_following import FollowedRecord
+    from launcher.cli.summary import headline
+    from launcher.cli.view import RunView
+    from launcher.errors import ExitCode
+    from launcher.logs.follow import SAFETY_TICK, Watch
+    from launcher.runs.store import find_run
+    from launcher.supervise import request_stop
+
+    found = find_run(run)
+    state = found.state()
+    if not state.phase.ended:
+        with Interrupts() as interrupts, closing(Watch()) as watch:
+            watch.add(found.layout.events)
+            request_stop(found, "npu-launch stop")
+            record = FollowedRecord(found)
+            record.read()
+            while not record.state.phase.ended:
+                watch.wait(SAFETY_TICK, interrupts.fd)
+                if interrupts.take():
+                    talk(f"npu-launch: run {found.id} is still stopping; npu-launch status {found.id}")
+                    return int(ExitCode.INTERRUPTED)
+                record.read()
+            state = record.state
+    talk(headline(RunView(found.path, state, time.time())))
+    return 0

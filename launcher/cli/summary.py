@@ -1,0 +1,194 @@
+"""A run in a few lines: how it went, what broke first, and what to type next."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from launcher.cli.view import RunView
+from launcher.cli.wording import count, duration, quantity, rank_list, ranks_phrase, step_time
+from launcher.logs.metrics import Evaluation
+from launcher.logs.safe import safe_line
+from launcher.plan.layout import RunLayout
+from launcher.runs.state import AttemptState, RankPhase, RankState, RunPhase
+
+_METRICS_SHOWN = 3
+
+
+def summary(view: RunView, words: Sequence[str] = ()) -> list[str]:
+    """At most 12 lines, then the last `words` of the rank that failed first, if one did."""
+    lines = [headline(view)]
+    lines += [f"  {label:<8}{text}" for label, text in _facts(view)]
+    if words:
+        lines += ["", f"the last lines of {_failed_log(view)}:", *(f"  | {word}" for word in words)]
+    return lines
+
+
+def headline(view: RunView) -> str:
+    """`run resnext-8p-7f3a  attempt 2  FAILED after 4m12s at step 318`."""
+    state = view.state
+    parts = [f"run {safe_line(view.id)}"]
+    if state.attempt is not None:
+        parts.append(f"attempt {state.attempt.number}")
+    words = [phase_word(state.phase), "after" if state.phase.ended else "for", duration(view.elapsed)]
+    steps = view.overall
+    if steps.steps_done is not None and state.phase is not RunPhase.SUCCEEDED:
+        words.append(f"at step {steps.steps_done}" + (f" of {steps.total_steps}" if steps.total_steps else ""))
+    return "  ".join([*parts, " ".join(words)])
+
+
+def phase_word(phase: RunPhase) -> str:
+    """`GAVE UP`."""
+    return phase.value.upper().replace("_", " ")
+
+
+def phase_style(phase: RunPhase) -> str:
+    """The colour that goes with a phase: good, bad or warn."""
+    if phase in (RunPhase.FAILED, RunPhase.GAVE_UP, RunPhase.LOST):
+        return "bad"
+    return "warn" if phase in (RunPhase.STOPPED, RunPhase.STOPPING) else "good"
+
+
+def _facts(view: RunView) -> Iterator[tuple[str, str]]:
+    """Label and text of each line under the headline, the label empty when it is the line above's."""
+    state, attempt = view.state, view.state.attempt
+    first = None
+    if attempt is not None and attempt.first_failure is not None:
+        first = state.ranks[attempt.first_failure]
+    if first is not None and state.phase is not RunPhase.SUCCEEDED:
+        yield "cause", _cause(view, first)
+        if others := _others(view, first):
+            yield "others", others
+    elif not state.phase.ended and state.ranks:
+        yield "ranks", _phases(view)
+    told = first is not None and state.reason == f"rank {first.rank} failed first ({first.exit})"
+    if state.phase.ended and state.phase is not RunPhase.SUCCEEDED and state.reason and not told:
+        yield "reason", safe_line(state.reason, 300)
+    yield from _training(view)
+    yield "logs", _logs(view, attempt)
+    yield from _next(view)
+
+
+def _cause(view: RunView, first: RankState) -> str:
+    where = view.places.get(first.rank) or first.host
+    place = f" ({where.replace('/', ', device ')})" if where else ""
+    return f"rank {first.rank}{place} failed first: {safe_line(str(first.exit), 200)}"
+
+
+def _others(view: RunView, first: RankState) -> str:
+    """What became of the other ranks, which says little about them: they fail in the wake of the first."""
+    phases = (
+        (RankPhase.FAILED, "failed after it"),
+        (RankPhase.STOPPED, "stopped by npu-launch"),
+        (RankPhase.LOST, "lost"),
+        (RankPhase.SUCCEEDED, "had ended well"),
+        (RankPhase.RUNNING, "still running"),
+        (RankPhase.WAITING, "never started"),
+    )
+    parts = []
+    for phase, words in phases:
+        ranks = [rank for rank in view.state.ranks_in(phase) if rank != first.rank]
+        if ranks:
+            parts.append(f"{count(len(ranks), 'rank')} {words}")
+    return ", ".join(parts)
+
+
+def _phases(view: RunView) -> str:
+    parts = [f"{len(ranks)} {phase.value}" for phase in RankPhase if (ranks := view.state.ranks_in(phase))]
+    return ", ".join(parts)
+
+
+def _training(view: RunView) -> Iterator[tuple[str, str]]:
+    """Steps, losses, metrics and weights, as far as the logs tell."""
+    if steps := _steps(view):
+        yield "steps", steps
+    evaluations = next(
+        (view.progress[r].evaluations for r in sorted(view.progress) if view.progress[r].evaluations), ()
+    )
+    if evaluations:
+        yield "metrics", _metrics(evaluations)
+    if weights := _weights(view):
+        yield "weights", weights
+
+
+def _steps(view: RunView) -> str:
+    overall = view.overall
+    parts = []
+    if overall.steps_done is not None:
+        parts.append(f"{overall.steps_done}" + (f" of {overall.total_steps}" if overall.total_steps else ""))
+    with_loss = [view.progress[r] for r in sorted(view.progress) if view.progress[r].last_loss is not None]
+    if with_loss:
+        shown = with_loss[0]
+        assert shown.first_loss is not None and shown.last_loss is not None
+        parts.append(f"loss {quantity(shown.first_loss)} -> {quantity(shown.last_loss)}")
+    if overall.step_seconds is not None:
+        parts.append(f"{step_time(overall.step_seconds)} a step")
+    if not view.state.phase.ended and overall.eta_seconds is not None:
+        parts.append(f"{duration(overall.eta_seconds)} left")
+    return ", ".join(parts)
+
+
+def _metrics(evaluations: Sequence[Evaluation]) -> str:
+    before, after = evaluations[0].metrics, evaluations[-1].metrics
+    parts = []
+    for name, value in after.items():
+        change = quantity(value)
+        if len(evaluations) > 1 and name in before:
+            change = f"{quantity(before[name])} -> {change}"
+        parts.append(f"{safe_line(name, 40)} {change}")
+    hidden = len(parts) - _METRICS_SHOWN
+    return ", ".join(parts[:_METRICS_SHOWN]) + (f" and {hidden} more" if hidden > 0 else "")
+
+
+def _weights(view: RunView) -> str:
+    agreement = view.weights
+    if agreement is None:
+        return ""
+    digest, ranks = agreement.groups[0]
+    if agreement.identical:
+        all_ranks = view.state.world_size
+        whose = count(all_ranks, "rank") if len(ranks) == all_ranks else f"{len(ranks)} of {count(all_ranks, 'rank')}"
+        return f"identical on {whose}: {digest[:12]}... (step {agreement.step})"
+    others = "; ".join(f"{ranks_phrase(members)} {digest[:12]}..." for digest, members in agreement.groups[1:4])
+    more = " and more" if len(agreement.groups) > 4 else ""
+    return f"NOT IDENTICAL at step {agreement.step}: {ranks_phrase(ranks)} {digest[:12]}...; {others}{more}"
+
+
+def _logs(view: RunView, attempt: AttemptState | None) -> str:
+    home, path = str(Path.home()), str(view.path)
+    if attempt is not None:
+        last = view.state.world_size - 1
+        path = f"{RunLayout(view.path).attempt(attempt.number).ranks}/{f'{{0..{last}}}' if last else '0'}/stdout.log"
+    return safe_line("~" + path[len(home) :] if path.startswith(home + "/") else path)
+
+
+def _failed_log(view: RunView) -> str:
+    attempt = view.state.attempt
+    assert attempt is not None and attempt.first_failure is not None
+    log = RunLayout(view.path).attempt(attempt.number).rank(attempt.first_failure).log
+    return f"rank {attempt.first_failure} ({log.relative_to(view.path)})"
+
+
+def _next(view: RunView) -> Iterator[tuple[str, str]]:
+    """Commands that make sense now."""
+    run = shlex.quote(safe_line(view.id))
+    phase = view.state.phase
+    if not phase.ended:
+        yield "next", f"npu-launch logs {run} -f"
+        yield "", f"npu-launch stop {run}"
+    elif phase is RunPhase.SUCCEEDED:
+        yield "next", f"npu-launch logs {run}"
+    else:
+        attempt = view.state.attempt
+        if attempt is not None and attempt.first_failure is not None:
+            yield "next", f"npu-launch logs {run} --rank {rank_list([attempt.first_failure])}"
+            yield "", f"npu-launch rerun {run}"
+        else:
+            yield "next", f"npu-launch rerun {run}"
+
+
+def while_it_runs(view: RunView) -> str:
+    """What to type about a run that goes on by itself."""
+    run = shlex.quote(safe_line(view.id))
+    return f"run {run} goes on:\n  npu-launch status {run}\n  npu-launch logs {run} -f\n  npu-launch stop {run}"

@@ -1,0 +1,77 @@
+"""Numbers, times and lists of ranks as people read them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from launcher.errors import UsageError
+
+
+def duration(seconds: float) -> str:
+    """`0.8s`, `42s`, `4m12s`, `3h05m`, `2d04h`."""
+    if seconds < 10:
+        return f"{max(seconds, 0):.1f}s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02}s"
+    if whole < 86400:
+        return f"{whole // 3600}h{whole % 3600 // 60:02}m"
+    return f"{whole // 86400}d{whole % 86400 // 3600:02}h"
+
+
+def step_time(seconds: float) -> str:
+    """`35.2 ms`, `0.213 s`, `12.3 s`."""
+    if seconds < 0.1:
+        return f"{seconds * 1000:.3g} ms"
+    return f"{seconds:.3f} s" if seconds < 10 else f"{seconds:.1f} s"
+
+
+def quantity(value: float) -> str:
+    """A loss or a metric with four digits behind the point, or in powers of ten where these say nothing."""
+    if not math.isfinite(value) or value == 0:
+        return str(value)
+    return f"{value:.4f}" if 1e-3 <= abs(value) < 1e5 else f"{value:.3e}"
+
+
+def count(number: int, noun: str) -> str:
+    """`1 rank`, `8 ranks`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def rank_list(ranks: Iterable[int]) -> str:
+    """`0-3,7`."""
+    spans: list[list[int]] = []
+    for rank in sorted(ranks):
+        if spans and rank == spans[-1][1] + 1:
+            spans[-1][1] = rank
+        else:
+            spans.append([rank, rank])
+    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in spans)
+
+
+def ranks_phrase(ranks: Iterable[int]) -> str:
+    """`rank 3`, `ranks 0-3,7`."""
+    members = sorted(ranks)
+    return f"rank {members[0]}" if len(members) == 1 else f"ranks {rank_list(members)}"
+
+
+def parse_ranks(text: str, world_size: int) -> tuple[int, ...]:
+    """The ranks that `0,8-15` names, in order, each once.
+
+    Raises UsageError when a part is no rank or range, or a rank is not in the run.
+    """
+    chosen: set[int] = set()
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()) or len(part) > 20:
+            raise UsageError(f"'{part}' is no rank", where="ranks", expected="ranks and ranges such as 0,8-15")
+        low, high = int(first), int(last) if dash else int(first)
+        if low > high:
+            raise UsageError(f"'{part}' begins behind its end", where="ranks", expected=f"{high}-{low}")
+        if high >= world_size:
+            raise UsageError(f"there is no rank {high}", where="ranks", expected=f"ranks from 0 to {world_size - 1}")
+        chosen.update(range(low, high + 1))
+    return tuple(sorted(chosen))

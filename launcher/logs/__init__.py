@@ -1,0 +1,1 @@
+"""A run's log lines: read as they grow, made harmless, measured."""

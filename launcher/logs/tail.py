@@ -1,0 +1,178 @@
+"""The lines of one growing file: all of them, once, from an offset on."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_READ_AT_ONCE = 1 << 20
+_LINE_LIMIT = 1 << 18
+_BLOCK = 1 << 16
+
+
+class Tail:
+    """Reads what has been appended to a file since the last call.
+
+    The file may not exist yet, shrink (then its new content is read from the start) or be replaced by another (then
+    the rest of the old one comes first). The beginning of a line is kept back until its end is there, or until
+    `finish`. Of a line longer than 256 KiB the middle is left out, and the line says so.
+    """
+
+    def __init__(self, path: Path, offset: int = 0) -> None:
+        self._path = path
+        self._offset = offset
+        self._fd: int | None = None
+        self._partial = bytearray()
+        self._left_out = 0
+
+    def read(self) -> list[bytes]:
+        """New whole lines without their ends, at most about 1 MiB of them; an empty list when there is nothing new.
+
+        An empty list is not returned while whole lines are there to be read.
+        """
+        while self._fd is not None or self._open():
+            if lines := self._truncated() or self._take(self._read_block()):
+                return lines
+            if self._behind():
+                continue
+            if not self._replaced():
+                return []
+            lines = self.finish()
+            self.close()
+            self._offset = 0
+            if lines:
+                return lines
+        return []
+
+    def finish(self) -> list[bytes]:
+        """The last line when it has no end: nobody will write one any more."""
+        if not self._partial and not self._left_out:
+            return []
+        return [self._whole_line()]
+
+    def close(self) -> None:
+        """Let go of the file; a later `read` opens it again at the same place."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+    def _open(self) -> bool:
+        try:
+            self._fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return False
+        return True
+
+    def _read_block(self) -> bytes:
+        if self._fd is None:
+            return b""
+        try:
+            data = os.pread(self._fd, _READ_AT_ONCE, self._offset)
+        except OSError:  # a stale NFS handle, say: opened anew the next time
+            self.close()
+            return b""
+        self._offset += len(data)
+        return data
+
+    def _take(self, data: bytes) -> list[bytes]:
+        """Split into whole lines; what follows the last line end is kept back."""
+        *whole, rest = data.split(b"\n")
+        lines = []
+        for piece in whole:
+            if self._partial or self._left_out or len(piece) > _LINE_LIMIT:
+                self._keep(piece)
+                lines.append(self._whole_line())
+            else:
+                lines.append(piece)
+        self._keep(rest)
+        return lines
+
+    def _keep(self, piece: bytes) -> None:
+        self._partial += piece
+        excess = len(self._partial) - _LINE_LIMIT
+        if excess > 0:
+            middle = _LINE_LIMIT // 2
+            del self._partial[middle : middle + excess]
+            self._left_out += excess
+
+    def _whole_line(self) -> bytes:
+        line = bytes(self._partial)
+        if self._left_out:
+            middle = _LINE_LIMIT // 2
+            line = line[:middle] + b" ... [%d bytes left out] ... " % self._left_out + line[middle:]
+        self._partial.clear()
+        self._left_out = 0
+        return line
+
+    def _behind(self) -> bool:
+        try:
+            return self._fd is not None and os.fstat(self._fd).st_size > self._offset
+        except OSError:
+            return False
+
+    def _truncated(self) -> list[bytes]:
+        """When the file has become shorter: start over, and give the line that its writer will not end any more."""
+        try:
+            if self._fd is None or os.fstat(self._fd).st_size >= self._offset:
+                return []
+        except OSError:
+            self.close()
+            return []
+        self._offset = 0
+        return self.finish()
+
+    def _replaced(self) -> bool:
+        """Whether the path leads to another file now. A file that is only gone may still be written to."""
+        if self._fd is None:
+            return False
+        try:
+            now, ours = self._path.stat(), os.fstat(self._fd)
+        except OSError:
+            return False
+        return (now.st_dev, now.st_ino) != (ours.st_dev, ours.st_ino)
+
+
+def offset_of_last(path: Path, count: int) -> int:
+    """Where the last `count` lines of a file begin, found from its end; 0 when it has no more or does not exist.
+
+    A last line without an end counts.
+    """
+    if count <= 0:
+        return _size(path)
+    try:
+        file = path.open("rb", buffering=0)
+    except OSError:
+        return 0
+    with file:
+        end = file.seek(0, os.SEEK_END)
+        missing = count
+        position = end
+        while position > 0:
+            start = max(0, position - _BLOCK)
+            block = os.pread(file.fileno(), position - start, start)
+            # The end of the very last line begins no other line.
+            found = len(block) - 1 if position == end and block.endswith(b"\n") else len(block)
+            while (found := block.rfind(b"\n", 0, found)) >= 0:
+                missing -= 1
+                if missing == 0:
+                    return start + found + 1
+            position = start
+    return 0
+
+
+def last_lines(path: Path, count: int) -> list[bytes]:
+    """The last `count` lines of a file, without reading the rest of it; an empty list when there is no such file."""
+    tail = Tail(path, offset_of_last(path, count))
+    lines: list[bytes] = []
+    while block := tail.read():
+        lines = [*lines, *block][-count:]
+    lines += tail.finish()
+    tail.close()
+    return lines[-count:] if count > 0 else []
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
