@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from launcher.logs.progress import RankProgress
-from launcher.plan.layout import RunLayout
+from launcher.planning.layout import RunLayout
 
 if TYPE_CHECKING:
     from launcher.cli.view import RunView

@@ -10,7 +10,7 @@ from launcher.cli.output import Printer
 from launcher.cli.view import RunView
 from launcher.cli.wording import count, ranks_phrase
 from launcher.logs.safe import safe_line
-from launcher.plan.layout import RunLayout
+from launcher.planning.layout import RunLayout
 from launcher.runs.events import (
     AttemptStarted,
     Decided,

@@ -35,7 +35,7 @@ def plan(
     """
     from launcher.cli.output import put
     from launcher.cli.run import resolve
-    from launcher.plan import render_sh, render_text
+    from launcher.planning import render_sh, render_text
     from launcher.supervise import preview
 
     made = preview(*resolve(recipe, cluster, set_ or (), env or ()))

@@ -49,7 +49,7 @@ def run(
     loaded, resolved = resolve(recipe, cluster, overrides, env or ())
     if dry_run:
         from launcher.cli.output import put
-        from launcher.plan import render_text
+        from launcher.planning import render_text
 
         put(render_text(preview(loaded, resolved, name)).rstrip("\n"))
         return 0

@@ -10,7 +10,7 @@ from launcher.cli.view import RunView
 from launcher.cli.wording import count, duration, quantity, rank_list, ranks_phrase, step_time
 from launcher.logs.metrics import Evaluation
 from launcher.logs.safe import safe_line
-from launcher.plan.layout import RunLayout
+from launcher.planning.layout import RunLayout
 from launcher.runs.state import AttemptState, RankPhase, RankState, RunPhase
 
 _METRICS_SHOWN = 3

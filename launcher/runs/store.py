@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from launcher.errors import InfrastructureError, UsageError
-from launcher.plan.layout import RunLayout
+from launcher.planning.layout import RunLayout
 from launcher.runs.record import Lock, RecordReader, RecordWriter, is_held
 from launcher.runs.state import RunPhase, RunState, fold
 
@@ -134,16 +134,20 @@ def fold_lost(state: RunState) -> RunState:
     return replace(state, phase=RunPhase.LOST, reason=reason)
 
 
+def example_run(name: str) -> RunDirectory:
+    """The directory that a run of this name might have, for looking at a plan; creates nothing."""
+    return RunDirectory(home() / "runs" / f"{_slug(name)}-0000")
+
+
 def create_run(name: str, recipe_yaml: str, cluster_yaml: str, created: float) -> RunDirectory:
     """Make a new run directory (mode 0700) with its specs and manifest in it.
 
     Raises InfrastructureError when the folder cannot be written; nothing is left behind then.
     """
     runs = home() / "runs"
-    slug = re.sub(r"[^A-Za-z0-9._]+", "-", name).strip("-.")[:_SLUG_LENGTH] or "run"
     _make_directory(runs)
     while True:
-        run = RunDirectory(runs / f"{slug}-{secrets.token_hex(2)}")
+        run = RunDirectory(runs / f"{_slug(name)}-{secrets.token_hex(2)}")
         try:
             run.path.mkdir(mode=0o700)
             break
@@ -218,6 +222,11 @@ def find_run(name: str | None) -> RunDirectory:
         raise UsageError(f"'{name}' fits {len(found)} runs: {names}", remedy="give more of the name")
     latest = ", ".join(run.id for run in runs[-3:]) or "none"
     raise UsageError(f"no run is called '{name}'", expected=f"one of `npu-launch ps` (latest: {latest})")
+
+
+def _slug(name: str) -> str:
+    """A name that is safe in a path and in a shell."""
+    return re.sub(r"[^A-Za-z0-9._]+", "-", name).strip("-.")[:_SLUG_LENGTH] or "run"
 
 
 def _make_directory(path: Path) -> None:

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from launcher.errors import InfrastructureError, NpuLaunchError, UsageError
 from launcher.hosts import check_this_machine
-from launcher.plan import LaunchPlan
+from launcher.planning import LaunchPlan
 from launcher.runs.events import AttemptStarted, Event, RunCreated, RunEnded
 from launcher.runs.state import RankPhase, RunState
-from launcher.runs.store import RunDirectory, create_run, home, write_file
+from launcher.runs.store import RunDirectory, create_run, example_run, write_file
 from launcher.specs import Cluster, Framework, Recipe, dump_yaml, load_recipe
 from launcher.supervise.preparation import plan_attempt, prepare_attempt, read_specs
 
@@ -26,8 +26,7 @@ _SHIM = Path(__file__).with_name("shim.py")
 
 def preview(recipe: Recipe, cluster: Cluster, name: str | None = None) -> LaunchPlan:
     """The plan as `start` would make it; writes nothing, starts nothing. Raises as `start` does."""
-    run = RunDirectory(home() / "runs" / (name or recipe.name))
-    return plan_attempt(recipe, cluster, run, attempt=1)
+    return plan_attempt(recipe, cluster, example_run(name or recipe.name), attempt=1)
 
 
 def start(recipe: Recipe, cluster: Cluster, *, name: str | None = None) -> RunDirectory:

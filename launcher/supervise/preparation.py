@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from launcher.errors import InfrastructureError
-from launcher.plan import Checkpoints, LaunchPlan, Place, plan
+from launcher.planning import Checkpoints, LaunchPlan, Place, plan
 from launcher.runs.store import RunDirectory, write_file
 from launcher.specs import Cluster, Recipe, load_cluster, load_recipe
 

@@ -94,6 +94,7 @@ def test_the_backbone_of_the_defaults_has_the_published_number_of_parameters():
 
 @pytest.mark.parametrize(("output_stride", "cells"), [(8, 9), (16, 5)])
 def test_features_have_the_output_stride_and_scores_the_size_of_the_image(output_stride, cells):
+    ms.set_context(mode=ms.PYNATIVE_MODE)  # nothing to compile for one look
     options = parse_options([*SMALL, f"--output_stride={output_stride}"])
     network = DeepLabV3(options, num_classes=3).set_train(False)
     images = ms.Tensor(np.zeros((2, 3, 65, 65), np.float32))
@@ -139,6 +140,7 @@ def test_a_resumed_run_ends_with_the_weights_of_the_uninterrupted_one(flags, tmp
 
 
 def test_a_step_that_overflows_leaves_no_trace_but_a_smaller_scale():
+    ms.set_context(mode=ms.PYNATIVE_MODE)
     trainer = Trainer("--loss_scale=dynamic", "--loss_scale_value=3e38")
     before = trainer.hash()
     (result,) = trainer.train(0, 1)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from launcher.plan import LaunchPlan, Place, plan
+from launcher.planning import LaunchPlan, Place, plan
 from launcher.specs import load_cluster, load_recipe
 
 HERE = Path(__file__).parent

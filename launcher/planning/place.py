@@ -37,6 +37,6 @@ class Place(BaseModel):
     ranks: tuple[int, ...] | None = Field(default=None, description="Only these ranks are launched; None: all.")
 
     @classmethod
-    def example(cls, recipe: Recipe, *, directory: str, python: str) -> Place:
+    def example(cls, recipe: Recipe, *, directory: str = "/runs/RUN", python: str = "python3") -> Place:
         """A first attempt that nobody has launched, for looking at a plan."""
         return cls(run="RUN", directory=directory, scheduler_port=recipe.scheduler_port or 8118, python=python)

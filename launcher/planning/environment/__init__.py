@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Final
 
 from launcher.errors import PlanError
-from launcher.plan.environment import mindspore, plain, pytorch, tensorflow
-from launcher.plan.environment.contract import Contract, Job, Service
-from launcher.plan.layout import AttemptLayout
-from launcher.plan.model import Target
-from launcher.plan.placement import Seat
+from launcher.planning.environment import mindspore, plain, pytorch, tensorflow
+from launcher.planning.environment.contract import Contract, Job, Service
+from launcher.planning.layout import AttemptLayout
+from launcher.planning.model import Target
+from launcher.planning.placement import Seat
 from launcher.specs import Framework, Recipe
 
 __all__ = ["CONTRACTS", "UNSET", "Job", "Service", "common_variables", "rank_variables", "refuse_owned"]

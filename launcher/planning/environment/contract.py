@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from launcher.plan.model import Target
-from launcher.plan.place import Place
-from launcher.plan.placement import Seat
+from launcher.planning.model import Target
+from launcher.planning.place import Place
+from launcher.planning.placement import Seat
 
 
 @dataclass(frozen=True)

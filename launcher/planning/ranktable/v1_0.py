@@ -13,7 +13,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from launcher.plan.placement import Seat
+from launcher.planning.placement import Seat
 
 
 class _Entry(BaseModel):

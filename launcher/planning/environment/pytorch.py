@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from launcher.plan.environment.contract import Contract, Job
-from launcher.plan.model import Target
-from launcher.plan.placement import Seat
+from launcher.planning.environment.contract import Contract, Job
+from launcher.planning.model import Target
+from launcher.planning.placement import Seat
 
 
 def _of_rank(job: Job, seat: Seat) -> Mapping[str, str]:

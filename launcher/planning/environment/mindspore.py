@@ -6,8 +6,8 @@ import ipaddress
 from collections.abc import Mapping
 
 from launcher.errors import PlanError
-from launcher.plan.environment.contract import Contract, Job, Service
-from launcher.plan.placement import Seat
+from launcher.planning.environment.contract import Contract, Job, Service
+from launcher.planning.placement import Seat
 
 # The scheduler needs no training script: it blocks in `init` until the cluster ends.
 _SCHEDULER = "from mindspore.communication import init; init()"

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import Final
 
-from launcher.plan.model import LaunchPlan, RankProcess, Target
-from launcher.plan.shared import pattern, shared_environment
+from launcher.planning.model import LaunchPlan, RankProcess, Target
+from launcher.planning.shared import pattern, shared_environment
 
 WIDTH: Final = 80
 _LABEL: Final = 13

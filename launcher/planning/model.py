@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from launcher.plan.ranktable.v1_0 import RankTable
+from launcher.planning.ranktable.v1_0 import RankTable
 from launcher.specs import Framework, FrozenMap
 
 Environment = FrozenMap[str, str]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from launcher.plan.model import RankProcess
+from launcher.planning.model import RankProcess
 
 _NUMBER = re.compile(r"(\d+)")
 

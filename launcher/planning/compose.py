@@ -5,24 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 
 from launcher.errors import PlanError
-from launcher.plan.arguments import argv_of
-from launcher.plan.environment import CONTRACTS, UNSET, Job, common_variables, rank_variables, refuse_owned
-from launcher.plan.environment.contract import Service
-from launcher.plan.layout import AttemptLayout, RunLayout
-from launcher.plan.model import Checkpoints, Environment, LaunchPlan, RankProcess, ServiceProcess, Target
-from launcher.plan.place import Place, hccl_ports
-from launcher.plan.placement import Seat, place_ranks
-from launcher.plan.ranktable.v1_0 import rank_table
+from launcher.planning.arguments import argv_of
+from launcher.planning.environment import CONTRACTS, UNSET, Job, common_variables, rank_variables, refuse_owned
+from launcher.planning.environment.contract import Service
+from launcher.planning.layout import AttemptLayout, RunLayout
+from launcher.planning.model import Checkpoints, Environment, LaunchPlan, RankProcess, ServiceProcess, Target
+from launcher.planning.place import Place, hccl_ports
+from launcher.planning.placement import Seat, place_ranks
+from launcher.planning.ranktable.v1_0 import rank_table
 from launcher.specs import Cluster, Framework, Recipe
 from launcher.specs.placeholders import fill
 
 
-def plan(recipe: Recipe, cluster: Cluster, place: Place) -> LaunchPlan:
+def plan(recipe: Recipe, cluster: Cluster, place: Place | None = None) -> LaunchPlan:
     """All that one attempt starts: a pure function, the same bytes for the same values.
 
-    Raises PlanError when recipe, cluster and place do not fit together.
+    Without a place it is the plan of `Place.example`, to be looked at. Raises PlanError when recipe, cluster and place
+    do not fit together.
     """
-    return _Composer(recipe, cluster, place).plan()
+    return _Composer(recipe, cluster, place or Place.example(recipe)).plan()
 
 
 class _Composer:

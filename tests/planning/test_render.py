@@ -18,8 +18,8 @@ from golden.regenerate import golden_plan
 from hypothesis import given, settings
 from spec_strategies import jobs
 
-from launcher.plan import LaunchPlan, Place, plan, render_sh, render_text
-from launcher.plan.shared import pattern
+from launcher.planning import LaunchPlan, Place, plan, render_sh, render_text
+from launcher.planning.shared import pattern
 from launcher.specs import Cluster, Host, recipe_from_mapping
 
 HOSTILE = "a'; touch x #"

@@ -6,8 +6,8 @@ import math
 import shlex
 from pathlib import PurePosixPath
 
-from launcher.plan.model import LaunchPlan, RankProcess
-from launcher.plan.shared import shared_environment
+from launcher.planning.model import LaunchPlan, RankProcess
+from launcher.planning.shared import shared_environment
 
 
 def render_sh(plan: LaunchPlan) -> str:

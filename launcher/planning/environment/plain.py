@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from launcher.plan.environment.contract import Contract
+from launcher.planning.environment.contract import Contract
 
 CONTRACT = Contract(owns=(), of_rank=lambda _job, _seat: {})

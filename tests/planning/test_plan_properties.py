@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given, settings
 from spec_strategies import DIRECTORY, jobs
 
-from launcher.plan import LaunchPlan, Place, Target, hccl_ports, plan
+from launcher.planning import LaunchPlan, Place, Target, hccl_ports, plan
 from launcher.specs import Cluster, Recipe
 
 Job = tuple[Recipe, Cluster, Place]

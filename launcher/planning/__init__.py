@@ -1,0 +1,28 @@
+"""The launch plan: a pure function of recipe, cluster and place, with no device, no network and no disk."""
+
+from launcher.planning.compose import plan
+from launcher.planning.layout import AttemptLayout, RankLayout, RunLayout, ServiceLayout
+from launcher.planning.model import Checkpoints, LaunchPlan, RankProcess, ServiceProcess, Target
+from launcher.planning.place import DEFAULT_HCCL_PORT, Place, hccl_ports
+from launcher.planning.ranktable.v1_0 import RankTable
+from launcher.planning.script import render_sh
+from launcher.planning.text import render_text
+
+__all__ = [
+    "DEFAULT_HCCL_PORT",
+    "AttemptLayout",
+    "Checkpoints",
+    "LaunchPlan",
+    "Place",
+    "RankLayout",
+    "RankProcess",
+    "RankTable",
+    "RunLayout",
+    "ServiceLayout",
+    "ServiceProcess",
+    "Target",
+    "hccl_ports",
+    "plan",
+    "render_sh",
+    "render_text",
+]
