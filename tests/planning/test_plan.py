@@ -51,7 +51,7 @@ TWO = (host("b", "10.0.0.9", 0, 1), host("a", "10.0.0.10", 0, 1))
 
 
 def test_the_plan_of_a_small_cluster_is_the_golden_one() -> None:
-    """After a change that is meant: python tests/plan/golden/regenerate.py"""
+    """After a change that is meant: python tests/planning/golden/regenerate.py"""
     launch = golden_plan()
     assert launch.model_dump_json(indent=2) + "\n" == (GOLDEN / "plan.json").read_text()
     assert launch.rank_table is not None
