@@ -1,0 +1,1 @@
+"""ResNeXt with a DeepLabV3 head for semantic segmentation, trained data-parallel with MindSpore."""
