@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from launcher.errors import ExitCode
-from tests.end_to_end import latest, npu_launch, npu_launch_beside, pids, wait_until_running
+from tests.end_to_end import latest, npu_launch, npu_launch_beside, pids, wait_for, wait_until_running
 
 pytest.importorskip("mindspore", reason="needs the extra npu-launch[mindspore]")
 pytestmark = [pytest.mark.mindspore, pytest.mark.usefixtures("home"), pytest.mark.timeout(900)]
@@ -59,9 +59,9 @@ def test_two_ranks_train_to_the_same_weights_in_one_go_or_in_two() -> None:
 
 
 def test_a_killed_rank_takes_down_a_real_group_and_is_named() -> None:
-    arguments = [*SMALL, "--max-restarts", "0"]
-    with npu_launch_beside(RECIPE, *arguments) as command:
+    with npu_launch_beside(RECIPE, *SMALL, "--set", "args.epochs=50") as command:
         run = wait_until_running(2)
+        wait_for(lambda: "loss is" in run.rank_log(1, 0).read_text(), "rank 0 trains", timeout=300)
         os.kill(pids(run)[1], signal.SIGKILL)
         _, err = command.communicate(timeout=60)
     assert command.returncode == ExitCode.JOB_FAILED
