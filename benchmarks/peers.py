@@ -157,7 +157,7 @@ class NpuLaunch(Peer):
     victims: tuple[Victim, ...] = (
         Victim("the command"),
         Victim("the keeper", "supervise.keeper"),
-        Victim("the shim", "supervise/shim.py"),
+        Victim("the shim", "supervise/shim"),
     )
 
     def missing(self) -> str | None:
@@ -186,7 +186,7 @@ class NpuLaunch(Peer):
 
     def is_ray(self, pid: int) -> bool:
         """All but our own processes and our own actors, which Ray's workers are."""
-        ours = ("bin/npu-launch", "launcher.supervise", "supervise/shim.py", "ray::SupervisorActor", "ray::Agent")
+        ours = ("bin/npu-launch", "launcher.supervise", "supervise/shim", "ray::SupervisorActor", "ray::Agent")
         return not any(part in command_line(pid).split(" --")[0] for part in ours)
 
     def status(self, job: Job) -> str:

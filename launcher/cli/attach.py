@@ -103,7 +103,7 @@ def _until_ended(following: Following, interrupts: Interrupts, *, owner: bool) -
 
 def _stop(following: Following, came: set[signal.Signals]) -> bool:
     """Ask for the run to stop, and say whether somebody took the request."""
-    from launcher.supervise import request_stop
+    from launcher.supervise.launch import request_stop
 
     following.screen.close()
     try:

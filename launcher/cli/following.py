@@ -6,7 +6,6 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from launcher.cli.record_following import FollowedRecord
 from launcher.cli.view import RunView, places
 from launcher.logs.follow import SAFETY_TICK, Follower
 from launcher.logs.metrics import observe
@@ -14,6 +13,7 @@ from launcher.logs.progress import RankProgress, advance
 from launcher.logs.survey import share_of, survey
 from launcher.runs.events import AttemptStarted
 from launcher.runs.state import RunState
+from launcher.supervise.followed_record import FollowedRecord
 
 if TYPE_CHECKING:
     from launcher.runs.events import Event

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from launcher.cli.interrupts import Interrupts
 from launcher.cli.output import talk
 from launcher.cli.plain import prefixed
-from launcher.cli.record_following import FollowedRecord
 from launcher.cli.wording import ranks_phrase
 from launcher.errors import ExitCode
 from launcher.logs.follow import SAFETY_TICK, Follower
 from launcher.logs.tail import Tail, last_lines, offset_of_last
+from launcher.supervise.followed_record import FollowedRecord
 
 if TYPE_CHECKING:
     from launcher.runs.state import AttemptState

@@ -36,7 +36,7 @@ def plan(
     from launcher.cli.output import put
     from launcher.cli.run import resolve
     from launcher.planning import render_sh, render_text
-    from launcher.supervise import preview
+    from launcher.supervise.launch import preview
 
     made = preview(*resolve(recipe, cluster, set_ or (), env or ()))
     if output is PlanFormat.JSON:

@@ -33,7 +33,7 @@ def rerun(
     from launcher.cli.interrupts import Interrupts
     from launcher.cli.run import tell_detached
     from launcher.runs.store import find_run
-    from launcher.supervise import rerun as start_again
+    from launcher.supervise.launch import rerun as start_again
 
     found = find_run(run)
     before = found.state()
@@ -51,7 +51,7 @@ def rerun(
 def _chosen(ranks: str, state: RunState) -> tuple[int, ...] | None:
     """The ranks that the option names; None for all of them."""
     from launcher.cli.wording import parse_ranks
-    from launcher.supervise import failed_ranks
+    from launcher.supervise.launch import failed_ranks
 
     if ranks == "all":
         return None

@@ -43,7 +43,7 @@ def run(
     4 infrastructure, 5 gave up after restarts, 130 interrupted.
     """
     from launcher.cli.interrupts import Interrupts
-    from launcher.supervise import preview, start
+    from launcher.supervise.launch import preview, start
 
     overrides = [*(set_ or ()), *([] if max_restarts is None else [f"restart.max_restarts={max_restarts}"])]
     loaded, resolved = resolve(recipe, cluster, overrides, env or ())

@@ -15,13 +15,13 @@ def stop(run: RunArgument = None) -> int:
 
     from launcher.cli.interrupts import Interrupts
     from launcher.cli.output import talk
-    from launcher.cli.record_following import FollowedRecord
     from launcher.cli.summary import headline
     from launcher.cli.view import RunView
     from launcher.errors import ExitCode
     from launcher.logs.follow import SAFETY_TICK, Watch
     from launcher.runs.store import find_run
-    from launcher.supervise import request_stop
+    from launcher.supervise.followed_record import FollowedRecord
+    from launcher.supervise.launch import request_stop
 
     found = find_run(run)
     state = found.state()

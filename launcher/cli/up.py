@@ -9,7 +9,7 @@ def up() -> int:
     Without it each run starts Ray beside its ranks, and the last one ends it.
     """
     from launcher.cli.output import talk
-    from launcher.supervise import bring_up
+    from launcher.supervise.warm import bring_up
 
     talk(f"npu-launch: Ray is up at {bring_up()} and stays until npu-launch down")
     return 0

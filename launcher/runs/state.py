@@ -104,12 +104,16 @@ class RankState:
 
 @dataclass(frozen=True)
 class AttemptState:
-    """One attempt; `busy_hosts` still hold processes of it, `first_failure` failed before any other rank."""
+    """One attempt; `busy_hosts` still hold processes of it, `first_failure` failed before any other rank.
+
+    `restarts` counts those before it since somebody last started the run, or started it again.
+    """
 
     number: int
     ranks: tuple[int, ...]
     started: float
     resume_from: str | None = None
+    restarts: int = 0
     busy_hosts: frozenset[str] = frozenset()
     first_failure: int | None = None
     stopping: str | None = None
@@ -210,11 +214,13 @@ def apply(state: RunState, event: Event) -> RunState:
 
 
 def _attempt_started(state: RunState, event: AttemptStarted) -> RunState:
+    before = state.attempt
     attempt = AttemptState(
         number=event.attempt,
         ranks=event.ranks,
         started=event.time,
         resume_from=event.resume_from,
+        restarts=before.restarts + 1 if before is not None and not state.phase.ended else 0,
         busy_hosts=frozenset(state.hosts),
     )
     waiting = {r: RankState(r, attempt=event.attempt) for r in event.ranks}

@@ -8,7 +8,6 @@ import os
 import re
 import secrets
 import stat
-import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -34,14 +33,19 @@ def cache_directory() -> Path:
     return path
 
 
-def runtime_directory() -> Path:
-    """A short, private folder for sockets and tokens, gone when the last run is.
+def runtime_path() -> Path:
+    """A short, private folder for sockets and tokens, there as long as a run or Ray needs it.
 
-    Short, because a unix socket's path holds 107 bytes and Ray appends 62 of its own; private, because it lies under a
-    folder that everybody may write to. One per NPU_LAUNCH_HOME, so that homes share nothing.
+    Short, because a unix socket's path holds 107 bytes and Ray appends 62 of its own; in /tmp whatever TMPDIR says,
+    because every terminal of this user has to find it. One per NPU_LAUNCH_HOME, so that homes share nothing.
     """
     tag = hashlib.sha256(str(home()).encode()).hexdigest()[:6]
-    path = Path(os.environ.get("NPU_LAUNCH_RUNTIME") or tempfile.gettempdir()) / f"npu-launch-{os.getuid()}-{tag}"
+    return Path(f"/tmp/npu-launch-{os.getuid()}-{tag}")  # noqa: S108 - made private, and checked to be
+
+
+def make_runtime_directory() -> Path:
+    """Make that folder. Raises InfrastructureError when somebody else made it."""
+    path = runtime_path()
     _make_directory(path)
     status = path.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
@@ -49,7 +53,7 @@ def runtime_directory() -> Path:
             "the folder for sockets is not a private folder of yours",
             where=str(path),
             expected="a folder that you own, with mode 0700",
-            remedy=f"remove it, or set NPU_LAUNCH_RUNTIME to a short folder of your own (now {path.parent})",
+            remedy="remove it, or have its owner remove it",
         )
     return path
 
@@ -57,7 +61,7 @@ def runtime_directory() -> Path:
 def remove_runtime_directory() -> None:
     """Remove the folder for sockets, unless somebody has one there still."""
     with suppress(OSError):
-        runtime_directory().rmdir()
+        runtime_path().rmdir()
 
 
 @dataclass(frozen=True)
@@ -112,21 +116,28 @@ class RunDirectory:
 
     def state(self) -> RunState:
         """The state that the record tells; a run that nothing keeps any more is shown as lost."""
-        state = fold(RecordReader(self.layout.events).read())
+        reader = RecordReader(self.layout.events)
+        state = fold(reader.read())
         if not state.phase.ended and not self.is_kept(state):
-            return fold_lost(state)
+            state = fold(reader.read(), state)  # its end is written before its locks are released
+            if not state.phase.ended:
+                return as_lost(state)
         return state
 
     def is_kept(self, state: RunState) -> bool:
         """Whether a supervisor, or at least the shim of a host, is alive on this machine."""
-        return is_held(self._supervisor_lock) or any(is_held(self.shim_lock(h)) for h in state.hosts)
+        return self.is_supervised() or any(is_held(self.shim_lock(h)) for h in state.hosts)
+
+    def is_supervised(self) -> bool:
+        """Whether a supervisor is alive on this machine."""
+        return is_held(self._supervisor_lock)
 
     def _socket(self, name: str) -> Path:
         digest = hashlib.sha256(f"{self.path}/{name}".encode()).hexdigest()[:16]
-        return runtime_directory() / f"{digest}.sock"
+        return runtime_path() / f"{digest}.sock"
 
 
-def fold_lost(state: RunState) -> RunState:
+def as_lost(state: RunState) -> RunState:
     """The state as a person should see it when neither supervisor nor shim is left to change it."""
     from dataclasses import replace
 

@@ -11,6 +11,7 @@ from launcher.logs.follow import Follower, Watch
 from launcher.runs.state import RunState
 from launcher.runs.store import RunDirectory, find_run
 from launcher.specs import Cluster, Recipe, load_recipe
+from launcher.supervise.followed_record import FollowedRecord
 from launcher.supervise.launch import request_stop, rerun, start
 
 
@@ -45,12 +46,14 @@ class Run:
         watch = Watch()
         watch.add(self._directory.layout.events)
         try:
-            while not (state := self.state).phase.ended:
+            record = FollowedRecord(self._directory)
+            while not record.state.phase.ended:
+                record.read()
                 left = _FOREVER if deadline is None else deadline - time.monotonic()
                 if left <= 0:
                     raise TimeoutError(f"run {self.id} has not ended within {timeout} s")
                 watch.wait(left)
-            return state
+            return record.state
         finally:
             watch.close()
 

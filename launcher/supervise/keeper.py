@@ -35,13 +35,11 @@ async def keep(run: RunDirectory) -> None:
     await asyncio.to_thread(lock.acquire)
     ray = asyncio.create_task(_stand_by_on_ray(run))
     try:
-        while not run.state().phase.ended:
-            handed_over = await _supervise(run, ray)
-            if handed_over:
-                lock.release()
-                await _taken_over(run)
-                await asyncio.to_thread(lock.acquire)
-                _log.info("the lock came back")
+        while not run.state().phase.ended and not await _supervise(run, ray):
+            lock.release()
+            await _taken_over(run)
+            await asyncio.to_thread(lock.acquire)
+            _log.info("the lock came back")
     finally:
         ray.cancel()
         with suppress(asyncio.CancelledError, Exception):
@@ -51,7 +49,7 @@ async def keep(run: RunDirectory) -> None:
 
 
 async def _supervise(run: RunDirectory, ray: asyncio.Task[Lease]) -> bool:
-    """Supervise until the run has ended, or until the supervisor on Ray stands by for the first time: whether so."""
+    """Supervise until the run has ended, which is True, or until a supervisor on Ray stands by for the first time."""
     offered = ray.done()
     links = {host: ShimLink(run.shim_socket(host)) for host in run.state().hosts}
     supervisor = Supervisor(run, links, by="keeper")
@@ -62,11 +60,11 @@ async def _supervise(run: RunDirectory, ray: asyncio.Task[Lease]) -> bool:
             if not supervision.done():
                 error = ray.exception()
                 if error is None:
-                    return True
+                    return False
                 _log.error("no Ray for this run", exc_info=error)
                 supervisor.note(f"Ray is not there, the run goes on without it: {error}")
         await supervision
-        return False
+        return True
     finally:
         supervision.cancel()
         with suppress(asyncio.CancelledError, Exception):

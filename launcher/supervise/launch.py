@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,9 +16,8 @@ from launcher.runs.events import AttemptStarted, Event, RunCreated, RunEnded
 from launcher.runs.state import RankPhase, RunState
 from launcher.runs.store import RunDirectory, create_run, example_run, write_file
 from launcher.specs import Cluster, Framework, Recipe, dump_yaml, load_recipe
+from launcher.supervise.detached import start_keeper, start_shim
 from launcher.supervise.preparation import plan_attempt, prepare_attempt, read_specs
-
-_SHIM = Path(__file__).with_name("shim.py")
 
 
 def preview(recipe: Recipe, cluster: Cluster, name: str | None = None) -> LaunchPlan:
@@ -142,47 +138,8 @@ def _begin(run: RunDirectory, launch_plan: LaunchPlan, before: Sequence[Event]) 
         if error is not None:
             raise InfrastructureError(f"cannot write the record: {error}", where=str(run.layout.events))
     for host in launch_plan.hosts:
-        _start_shim(run, host, launch_plan.attempt)
-    _start_detached([sys.executable, "-m", "launcher.supervise.keeper", str(run.path)], run.supervisor_log)
-
-
-def _start_shim(run: RunDirectory, host: str, attempt: int) -> None:
-    """Start the shim of this machine and return when it has the host's lock: from then on the run is kept."""
-    paths = (run.shim_socket(host), run.shim_journal(host), run.shim_lock(host), run.layout.attempt(attempt).plan)
-    read, write = os.pipe2(os.O_CLOEXEC)
-    try:
-        argv = [sys.executable, "-I", "-S", str(_SHIM), host, *map(str, paths), str(write)]
-        _start_detached(argv, run.shim_log(host), pass_fds=(write,))
-    finally:
-        os.close(write)
-    with os.fdopen(read, "rb") as ready:
-        if ready.read(1):
-            return
-    said = run.shim_log(host).read_text(errors="replace").strip().splitlines()
-    raise InfrastructureError(
-        f"the process that keeps the ranks did not start: {said[-1] if said else 'it said nothing'}",
-        where=str(run.shim_log(host)),
-    )
-
-
-def _start_detached(argv: Sequence[str], log: Path, pass_fds: tuple[int, ...] = ()) -> None:
-    """Start a process that neither our end nor the terminal's touches."""
-    log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    try:
-        subprocess.Popen(
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=descriptor,
-            stderr=descriptor,
-            cwd="/",
-            start_new_session=True,
-            pass_fds=pass_fds,
-        )
-    except OSError as error:
-        raise InfrastructureError(f"cannot start a process: {error}", where=argv[0]) from error
-    finally:
-        os.close(descriptor)
+        start_shim(run, host, launch_plan.attempt)
+    start_keeper(run)
 
 
 def _tell(path: Path, message: dict[str, str]) -> bool:

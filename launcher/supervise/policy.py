@@ -68,18 +68,21 @@ def _while_running(state: RunState, attempt: AttemptState, gang: bool) -> Decisi
 
 
 def _after_failure(state: RunState, attempt: AttemptState, restart: Restart) -> Decision:
-    lost = state.ranks_in(RankPhase.LOST)
-    if attempt.first_failure is not None:
-        first = state.ranks[attempt.first_failure]
-        cause = f"rank {first.rank} failed first ({first.exit})"
-        if first.exit is not None and first.exit.error is not None:
-            return EndRun("failed", f"{cause}; it never started, so it is not started again")
-    elif lost:
-        return EndRun("lost", f"{len(lost)} ranks ended with the shim that kept them")
-    else:
+    phases = {rank: state.ranks[rank].phase for rank in attempt.ranks}
+    lost = [rank for rank, phase in phases.items() if phase is RankPhase.LOST]
+    if attempt.first_failure is None:
+        if lost:
+            return EndRun("lost", f"{len(lost)} ranks ended with the process that kept them")
+        if all(phase is RankPhase.SUCCEEDED for phase in phases.values()):
+            others = [r for r in sorted(state.ranks) if state.ranks[r].phase is not RankPhase.SUCCEEDED]
+            return EndRun("failed", f"rank {others[0]} has not succeeded, and was not run again")
         return EndRun("stopped", attempt.stopping or "the ranks were stopped")
+    first = state.ranks[attempt.first_failure]
+    cause = f"rank {first.rank} failed first ({first.exit})"
+    if first.exit is not None and first.exit.error is not None:
+        return EndRun("failed", f"{cause}; it never started, so it is not started again")
     if restart.policy is RestartPolicy.NEVER or restart.max_restarts == 0:
         return EndRun("failed", cause)
-    if attempt.number > restart.max_restarts:
+    if attempt.restarts >= restart.max_restarts:
         return EndRun("gave_up", f"{cause}, and {restart.max_restarts} restarts are used up (restart.max_restarts)")
-    return RestartGroup(f"{cause}; restart {attempt.number} of {restart.max_restarts} (restart.max_restarts)")
+    return RestartGroup(f"{cause}; restart {attempt.restarts + 1} of {restart.max_restarts} (restart.max_restarts)")

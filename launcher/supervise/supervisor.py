@@ -32,6 +32,7 @@ from launcher.supervise.policy import EndRun, RestartGroup, StopAttempt, Wait, d
 from launcher.supervise.preparation import prepare_attempt, read_specs
 
 _log = logging.getLogger(__name__)
+_DISK_PAUSE = 1.0  # seconds between attempts to write to a disk that is full
 _RECONNECT_PAUSE = 0.2  # seconds between attempts to reach a shim that lives but does not answer
 
 
@@ -65,6 +66,7 @@ class Supervisor:
             for task in done - {ended}:
                 task.result()  # none of them ends by itself: this raises what went wrong
             await self._tell_hosts({"op": "leave"})
+            await self._write_the_rest()
             return self._state
         finally:
             for task in [*tasks, ended]:
@@ -116,6 +118,12 @@ class Supervisor:
         error = self._writer.append(events)
         if error is not None:
             _log.warning("the record cannot be written, %d events wait in memory: %s", len(events), error)
+
+    async def _write_the_rest(self) -> None:
+        """A run that ended on a full disk has ended when its record says so: wait for room."""
+        while (error := self._writer.append(())) is not None:
+            _log.warning("the record cannot be written: %s", error)
+            await asyncio.sleep(_DISK_PAUSE)
 
     # -- what is done about it -------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from launcher.supervise import shim as shim_module
+from launcher.supervise import shim as shim_package
 
 Event = dict[str, Any]
 
@@ -54,7 +54,7 @@ class ShimProcess:
         read, write = os.pipe()
         arguments = [*(str(self.folder / name) for name in ("socket", "journal", "lock")), str(plan), str(write)]
         self.process = subprocess.Popen(
-            [sys.executable, "-I", "-S", shim_module.__file__, "here", *arguments], pass_fds=(write,)
+            [sys.executable, "-I", "-S", str(Path(shim_package.__file__).parent), "here", *arguments], pass_fds=(write,)
         )
         os.close(write)
         with os.fdopen(read, "rb") as ready:

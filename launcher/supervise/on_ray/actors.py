@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,9 @@ class Agent:
 
     def __init__(self, shim_socket: str) -> None:
         self._link = ShimLink(Path(shim_socket))
+
+    async def ready(self) -> None:
+        """Answers as soon as the agent is up."""
 
     async def events(self, after: int) -> list[bytes] | None:
         """The events of this host's shim after a number, at least one; None when the shim is gone."""
@@ -63,12 +65,16 @@ class AgentLink:
         if not await self._call("send", dict(message)):
             raise LinkLost(f"the shim on {self._host}")
 
+    async def ready(self) -> None:
+        """Return when the agent is up."""
+        await self._call("ready")
+
     def end(self) -> None:
         """End the agent."""
         if self._agent is not None:
             ray.kill(self._agent)
 
-    async def _call(self, method: str, argument: object) -> Any:
+    async def _call(self, method: str, *arguments: object) -> Any:
         if self._agent is None:
             self._agent = (
                 ray.remote(Agent)
@@ -83,7 +89,7 @@ class AgentLink:
                 .remote(str(self._run.shim_socket(self._host)))
             )
         try:
-            return await getattr(self._agent, method).remote(argument)
+            return await getattr(self._agent, method).remote(*arguments)
         except ray.exceptions.RayActorError as error:
             self._agent = None
             raise LinkLost(f"the agent on {self._host}: {type(error).__name__}") from error
@@ -97,12 +103,13 @@ class SupervisorActor:
 
     def __init__(self, run_directory: str) -> None:
         self._run = RunDirectory(Path(run_directory))
+        self._stands_by = threading.Event()
         log_to(self._run.supervisor_log)
         threading.Thread(target=self._main, name="supervisor", daemon=True).start()
 
-    def ping(self) -> int:
-        """The process that would supervise."""
-        return os.getpid()
+    def stand_by(self) -> None:
+        """Return when the agents are up and the supervisor waits for nothing but the run's lock."""
+        self._stands_by.wait()
 
     def _main(self) -> None:
         try:
@@ -112,17 +119,20 @@ class SupervisorActor:
         ray.kill(ray.get_runtime_context().current_actor, no_restart=True)
 
     async def _supervise(self) -> None:
-        lock = self._run.lock()
-        await asyncio.to_thread(lock.acquire)
-        if self._run.state().phase.ended:
-            return
         node = ray.get_runtime_context().get_node_id()
         links = {host: AgentLink(self._run, host, node) for host in self._run.state().hosts}
-        with await hold():
-            await Supervisor(self._run, links, by="ray").supervise()
+        try:
+            with await hold():
+                await asyncio.gather(*(link.ready() for link in links.values()))
+                self._stands_by.set()
+                lock = self._run.lock()
+                await asyncio.to_thread(lock.acquire)
+                if not self._run.state().phase.ended:
+                    await Supervisor(self._run, links, by="ray").supervise()
+                lock.release()
+        finally:
             for link in links.values():
                 link.end()
-        lock.release()
 
 
 def enlist(run: RunDirectory, address: str) -> None:
@@ -137,5 +147,5 @@ def enlist(run: RunDirectory, address: str) -> None:
         .options(name=f"{run.id}/supervisor", lifetime="detached", get_if_exists=True, num_cpus=0, max_restarts=-1)
         .remote(str(run.path))
     )
-    ray.get(actor.ping.remote())
+    ray.get(actor.stand_by.remote())
     ray.shutdown()

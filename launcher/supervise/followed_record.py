@@ -8,23 +8,28 @@ from typing import TYPE_CHECKING
 from launcher.logs.follow import SAFETY_TICK
 from launcher.runs.record import RecordReader
 from launcher.runs.state import RunState, apply
-from launcher.runs.store import fold_lost
+from launcher.runs.store import RunDirectory, as_lost
+from launcher.supervise.detached import ensure_kept
 
 if TYPE_CHECKING:
     from launcher.runs.events import Event
-    from launcher.runs.store import RunDirectory
 
-# A new attempt's processes need a moment until they hold the locks that show that they live.
-_CHECKS_UNTIL_LOST = 3
+# Between two supervisors, and while a new attempt's processes come up, nobody has the run for a moment.
+_CHECKS_UNTIL_REVIVED = 3
+_CHECKS_UNTIL_LOST = 10
 
 
 class FollowedRecord:
-    """The state of a run now, at the price of what is new; a run that nobody keeps for a while is lost."""
+    """The state of a run now, at the price of what is new.
+
+    A run that nobody supervises gets a keeper again, which writes down what has become of it; one that cannot be kept
+    is lost.
+    """
 
     def __init__(self, run: RunDirectory) -> None:
         self._run = run
         self._reader = RecordReader(run.layout.events)
-        self._unkept = 0
+        self._unsupervised = 0
         self._next_check = time.monotonic()
         self.state = RunState()
 
@@ -36,7 +41,12 @@ class FollowedRecord:
             news.append((event, self.state))
         if not self.state.phase.ended and time.monotonic() >= self._next_check:
             self._next_check = time.monotonic() + SAFETY_TICK
-            self._unkept = 0 if self._run.is_kept(self.state) else self._unkept + 1
-            if self._unkept >= _CHECKS_UNTIL_LOST:
-                self.state = fold_lost(self.state)
+            self._check()
         return news
+
+    def _check(self) -> None:
+        self._unsupervised = 0 if self._run.is_supervised() else self._unsupervised + 1
+        if self._unsupervised == _CHECKS_UNTIL_REVIVED:
+            ensure_kept(self._run)
+        elif self._unsupervised >= _CHECKS_UNTIL_LOST:
+            self.state = as_lost(self.state)

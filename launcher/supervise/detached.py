@@ -1,0 +1,64 @@
+"""Starts the processes that outlive the command: the shim of this machine, and the keeper."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from launcher.errors import InfrastructureError
+from launcher.runs.store import RunDirectory
+
+_SHIM = Path(__file__).with_name("shim")
+
+
+def start_shim(run: RunDirectory, host: str, attempt: int) -> None:
+    """Start the shim of this machine and return when it has the host's lock: from then on the run is kept."""
+    paths = (run.shim_socket(host), run.shim_journal(host), run.shim_lock(host), run.layout.attempt(attempt).plan)
+    read, write = os.pipe2(os.O_CLOEXEC)
+    try:
+        argv = [sys.executable, "-I", "-S", str(_SHIM), host, *map(str, paths), str(write)]
+        _start_detached(argv, run.shim_log(host), pass_fds=(write,))
+    finally:
+        os.close(write)
+    with os.fdopen(read, "rb") as ready:
+        if ready.read(1):
+            return
+    said = run.shim_log(host).read_text(errors="replace").strip().splitlines()
+    raise InfrastructureError(
+        f"the process that keeps the ranks did not start: {said[-1] if said else 'it said nothing'}",
+        where=str(run.shim_log(host)),
+    )
+
+
+def start_keeper(run: RunDirectory) -> None:
+    """Start a keeper; it supervises as soon as the run's lock is free."""
+    _start_detached([sys.executable, "-m", "launcher.supervise.keeper", str(run.path)], run.supervisor_log)
+
+
+def ensure_kept(run: RunDirectory) -> None:
+    """Start another keeper for a run that has lost all its supervisors; two at once do no harm, one holds the lock."""
+    if not run.is_supervised():
+        start_keeper(run)
+
+
+def _start_detached(argv: Sequence[str], log: Path, pass_fds: tuple[int, ...] = ()) -> None:
+    """Start a process that neither our end nor the terminal's touches."""
+    log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=descriptor,
+            stderr=descriptor,
+            cwd="/",
+            start_new_session=True,
+            pass_fds=pass_fds,
+        )
+    except OSError as error:
+        raise InfrastructureError(f"cannot start a process: {error}", where=argv[0]) from error
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,123 @@
+"""Entry point of the shim, and its loop."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import select
+import signal
+import sys
+import time
+from typing import Any
+
+# Run as a folder, in isolated mode: the package is found from here, and nothing of site-packages is.
+sys.path.insert(0, os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", "..")))
+
+from launcher.supervise.shim.attempts import Attempts
+from launcher.supervise.shim.clients import Client, Clients
+from launcher.supervise.shim.journal import Journal
+from launcher.supervise.shim.processes import adopt_orphans
+
+_LINGER = 60.0  # seconds that an idle shim nobody follows waits for somebody to come
+
+
+class Shim:
+    """Keeps the processes of one host of one run."""
+
+    def __init__(self, host: str, socket_path: str, journal: Journal) -> None:
+        self._journal = journal
+        self._clients = Clients(socket_path, journal.lines, self._handle)
+        self._attempts = Attempts(host, self._emit)
+        self._is_leaving = False
+
+    def serve(self, plan_path: str) -> None:
+        """Start the plan, then answer until there is nothing left to keep."""
+        adopt_orphans()
+        signals = _catch_signals()
+        self._attempts.launch(plan_path)  # before anything that ranks need not wait for
+        poller = self._clients.poller
+        poller.register(signals, select.POLLIN)
+        while not self._may_end():
+            for fd, mask in poller.poll(self._timeout_ms()):
+                if fd == signals:
+                    self._on_signals(os.read(signals, 4096))
+                else:
+                    self._clients.serve(fd, mask)
+            self._attempts.reap()
+            self._attempts.advance()
+        self._clients.close()
+
+    def _may_end(self) -> bool:
+        if self._attempts.is_busy:
+            return False
+        if self._is_leaving:
+            return self._clients.have_everything
+        return not self._clients.are_following and time.monotonic() >= self._lonely_at
+
+    def _timeout_ms(self) -> int:
+        """Milliseconds until something is due, rounded up; -1 when nothing is."""
+        due = self._attempts.due
+        if due is None:
+            if self._attempts.is_busy or self._clients.are_following:
+                return -1
+            due = self._lonely_at
+        return max(0, int((due - time.monotonic()) * 1000) + 1)
+
+    @property
+    def _lonely_at(self) -> float:
+        """When an idle shim that nobody follows ends by itself (monotonic seconds)."""
+        return max(self._attempts.idle_since, self._clients.alone_since) + _LINGER
+
+    def _on_signals(self, numbers: bytes) -> None:
+        if signal.SIGTERM in numbers:
+            self._attempts.stop("npu-launch's shim received SIGTERM")
+            self._is_leaving = True
+
+    def _emit(self, **event: Any) -> None:
+        self._journal.append(**event)
+        self._clients.send_news()
+
+    def _handle(self, client: Client, line: bytes) -> None:
+        try:
+            message = json.loads(line)
+            op = message["op"]
+            if op == "follow":
+                client.cursor = min(max(int(message["after"]) - self._journal.after, 0), len(self._journal.lines))
+            elif op == "launch":
+                self._attempts.launch(message["plan"])
+            elif op == "stop":
+                self._attempts.stop(str(message["reason"]))
+            elif op == "leave":
+                self._is_leaving = True
+            else:
+                raise ValueError(f"unknown op {op!r}")
+        except (ValueError, KeyError, TypeError, OSError) as error:
+            self._emit(type="note", text=f"the shim could not do {line[:200].decode(errors='replace')}: {error}")
+
+
+def _catch_signals() -> int:
+    """The file descriptor on which caught signals arrive as bytes."""
+    read, write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+    for number in (signal.SIGCHLD, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    return read
+
+
+def main() -> None:
+    """HOST AFTER SOCKET JOURNAL LOCK PLAN READY, as the package says."""
+    host, after, socket_path, journal_path, lock_path, plan_path, ready = sys.argv[1:]
+    os.makedirs(os.path.dirname(lock_path), mode=0o700, exist_ok=True)
+    lock = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX)  # held as long as this shim lives: it is how others know
+    shim = Shim(host, socket_path, Journal(journal_path, host, int(after)))
+    os.write(int(ready), b"\n")
+    os.close(int(ready))
+    shim.serve(plan_path)
+
+
+if __name__ == "__main__":
+    main()

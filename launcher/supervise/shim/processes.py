@@ -1,0 +1,133 @@
+"""Starts processes that die with the shim, signals them, and finds all that came of them."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Child:
+    """A rank or a service that this shim started; `rank` is None for a service."""
+
+    def __init__(self, name: str, rank: int | None, pid: int, exec_error: int) -> None:
+        self.name = name
+        self.rank = rank
+        self.pid = pid
+        self.stopped = False
+        self._exec_error = exec_error
+
+    def take_exec_error(self) -> str | None:
+        """Why it could not be executed, once it has ended."""
+        try:
+            return os.read(self._exec_error, 4096).decode(errors="replace") or None
+        except BlockingIOError:
+            return None
+        finally:
+            os.close(self._exec_error)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of what double-forks below us, in init's place (prctl(2), PR_SET_CHILD_SUBREAPER)."""
+    _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def start(name: str, rank: int | None, process: Mapping[str, Any], environment: Mapping[str, str], own: str) -> Child:
+    """Fork a process of the plan; folders of it below `own` are made. Raises OSError when that fails.
+
+    Its output goes straight to its log: no pipe, no loss. That it could not be executed shows in `take_exec_error`.
+    """
+    exec_error, report = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        log = _open_log(process, own)
+        shim = os.getpid()
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        try:
+            pid = os.fork()
+            if pid == 0:
+                _become(process, environment, log, report, shim)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+            os.close(log)
+    except OSError:
+        os.close(exec_error)
+        raise
+    finally:
+        os.close(report)
+    return Child(name, rank, pid, exec_error)
+
+
+def signal_process(pid: int, number: signal.Signals) -> None:
+    try:
+        os.kill(pid, number)
+    except (ProcessLookupError, PermissionError):
+        return
+
+
+def signal_group(pid: int, number: signal.Signals) -> None:
+    """Signal the process group that `pid` leads; before its setsid, the process alone."""
+    try:
+        os.killpg(pid, number)
+    except ProcessLookupError:
+        signal_process(pid, number)
+    except PermissionError:
+        return
+
+
+def descendants(root: int) -> list[int]:
+    """Every living process below `root`; zombies are on their way out and do not count."""
+    children: dict[int, list[int]] = {}
+    for name in os.listdir("/proc"):
+        if not name.isdigit():
+            continue
+        try:
+            with open(f"/proc/{name}/stat", "rb") as file:
+                state, parent = file.read().rpartition(b")")[2].split()[:2]
+        except (OSError, ValueError):
+            continue
+        if state not in (b"Z", b"X"):
+            children.setdefault(int(parent), []).append(int(name))
+    found, todo = [], [root]
+    while todo:
+        below = children.get(todo.pop(), [])
+        found += below
+        todo += below
+    return found
+
+
+def _open_log(process: Mapping[str, Any], own: str) -> int:
+    """Make those of the process's folders that belong to the run, and open its log for appending."""
+    for folder in (os.path.dirname(process["log"]), process.get("cann_log_dir"), process["cwd"]):
+        if folder and folder.startswith(own + "/"):
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+    return os.open(process["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+
+
+def _become(process: Mapping[str, Any], environment: Mapping[str, str], log: int, report: int, shim: int) -> NoReturn:
+    """In the forked child: become the process, or leave the reason in `report` and end with 127."""
+    try:
+        os.setsid()
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != shim:  # it died before the line above
+            os._exit(127)
+        signal.set_wakeup_fd(-1)
+        for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+            if number < signal.SIGRTMIN:
+                signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, [])
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        os.chdir(process["cwd"])
+        os.execvpe(process["argv"][0], process["argv"], environment)  # every other descriptor is close-on-exec
+    except BaseException as error:
+        os.write(report, f"cannot execute {process['argv'][0]!r} in {process['cwd']!r}: {error}".encode()[:4000])
+    finally:
+        os._exit(127)
