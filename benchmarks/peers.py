@@ -174,7 +174,7 @@ class NpuLaunch(Peer):
         return [str(_program("npu-launch", "NPU_LAUNCH_VENV")), "run", str(recipe)]
 
     def environment(self, job: Job) -> Mapping[str, str]:
-        return self._home(job.directory / "home", job.base)
+        return self._home(job.directory / "home")
 
     def log_files(self, job: Job) -> list[Path]:
         return [log for run in self._runs(job) for log in run.glob("attempts/*/ranks/*/stdout.log")]
@@ -202,8 +202,8 @@ class NpuLaunch(Peer):
         runs = Path(self.environment(job)["NPU_LAUNCH_HOME"]) / "runs"
         return list(runs.glob(f"{job.directory.name}-*"))
 
-    def _home(self, home: Path, base: Path) -> dict[str, str]:
-        return {"NPU_LAUNCH_HOME": str(home), "NPU_LAUNCH_RUNTIME": str(base)}
+    def _home(self, home: Path) -> dict[str, str]:
+        return {"NPU_LAUNCH_HOME": str(home)}
 
 
 class NpuLaunchWarm(NpuLaunch):
@@ -217,14 +217,14 @@ class NpuLaunchWarm(NpuLaunch):
 
     def open(self, base: Path, environment: Mapping[str, str]) -> None:
         """Bring Ray up under a home of its own; raises RuntimeError when it does not come."""
-        self._up = {**environment, **self._home(base / "warm", base)}
+        self._up = {**environment, **self._home(base / "warm")}
         self._tell("up")
 
     def close(self) -> None:
         self._tell("down")
 
     def environment(self, job: Job) -> Mapping[str, str]:
-        return self._home(job.base / "warm", job.base)
+        return self._home(job.base / "warm")
 
     def _tell(self, command: str) -> None:
         argv = [str(_program("npu-launch", "NPU_LAUNCH_VENV")), command]

@@ -12,23 +12,24 @@ from pathlib import Path
 import psutil
 import pytest
 
+from launcher.runs.store import runtime_path
+
 
 @pytest.fixture
 def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A home of its own for the runs of a test, which must leave no process and no socket behind."""
     path = Path(tempfile.mkdtemp(prefix="nl-"))
-    runtime = path / "rt"  # short: Ray puts unix sockets deep below it
-    runtime.mkdir()
     monkeypatch.setenv("NPU_LAUNCH_HOME", str(path / "home"))
-    monkeypatch.setenv("NPU_LAUNCH_RUNTIME", str(runtime))
+    runtime = runtime_path()
     try:
         yield path / "home"
         left = _wait_until_gone(path)
-        sockets = [str(p) for p in runtime.rglob("*")]
+        sockets = [str(p) for p in (runtime, *runtime.rglob("*")) if p.exists()]
     finally:
         for process in _processes_of(path):
             process.kill()
         shutil.rmtree(path, ignore_errors=True)
+        shutil.rmtree(runtime, ignore_errors=True)
     assert not left, f"still running: {left}"
     assert not sockets, f"still there: {sockets}"
 

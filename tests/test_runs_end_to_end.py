@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from launcher.errors import ExitCode
+from launcher.runs.record import is_held
 from launcher.runs.state import RankPhase, RunPhase
+from launcher.supervise.on_ray.hold import head_lock
 from tests.end_to_end import (
     is_alive,
     latest,
@@ -115,14 +119,14 @@ def test_sigterm_of_the_command_stops_the_run(tmp_path: Path) -> None:
 
 
 def test_the_run_outlives_the_command_that_started_it(tmp_path: Path) -> None:
-    script = f"while [ ! -e {tmp_path}/go ]; do sleep 0.05; done"
+    script = f"while [ ! -e {tmp_path}/go ]; do echo line; sleep 0.05; done"
     with npu_launch_beside(write_recipe(tmp_path, script)) as command:
         run = wait_until_running()
         os.killpg(command.pid, signal.SIGKILL)
         command.communicate(timeout=30)
     before = pids(run)
-    time.sleep(0.5)
-    assert all(map(is_alive, before.values()))
+    written = [run.rank_log(1, rank).stat().st_size for rank in range(4)]
+    wait_for(lambda: all(run.rank_log(1, r).stat().st_size > written[r] + 20 for r in range(4)), "ranks write on")
     (tmp_path / "go").touch()
     assert wait_until_ended(run).phase is RunPhase.SUCCEEDED
     assert pids(run) == before
@@ -139,7 +143,7 @@ def test_a_closed_terminal_does_not_end_the_run(tmp_path: Path) -> None:
     assert wait_until_ended(run).phase is RunPhase.SUCCEEDED
 
 
-def test_hostile_names_are_only_names(tmp_path: Path) -> None:
+def test_hostile_names_are_only_names(tmp_path: Path, home: Path) -> None:
     folder = tmp_path / HOSTILE
     folder.mkdir()
     recipe = write_recipe(
@@ -154,7 +158,7 @@ def test_hostile_names_are_only_names(tmp_path: Path) -> None:
     assert done.code == ExitCode.OK, done.err
     assert latest().rank_log(1, 1).read_text() == f"--text={HOSTILE}\n{HOSTILE}\n"
     assert latest().state().name == HOSTILE
-    assert not list(tmp_path.rglob("x"))
+    assert not [*tmp_path.rglob("x"), *home.rglob("x")]
 
 
 def test_a_rerun_starts_all_ranks_again(tmp_path: Path) -> None:
@@ -269,3 +273,100 @@ def test_status_as_json_says_which_rank_failed(tmp_path: Path) -> None:
     status = json.loads(npu_launch("status", "--json").out)
     assert status["run"] == latest().id
     assert npu_launch("ps", "--json").code == ExitCode.OK
+
+
+def keeper_pid(home: Path) -> int:
+    """The process beside the shim that supervises at first."""
+    for process in psutil.process_iter(["cmdline", "environ"]):
+        command, environment = process.info["cmdline"] or [], process.info["environ"] or {}
+        if "launcher.supervise.keeper" in command and environment.get("NPU_LAUNCH_HOME") == str(home):
+            return int(process.pid)
+    raise AssertionError("no keeper")
+
+
+def test_a_run_that_lost_its_keeper_early_is_seen_to_its_end(tmp_path: Path, home: Path) -> None:
+    script = f"while [ ! -e {tmp_path}/go ]; do sleep 0.05; done"
+    with npu_launch_beside(write_recipe(tmp_path, script, ranks=2)) as command:
+        run = wait_until_running(2)
+        os.kill(keeper_pid(home), signal.SIGKILL)
+        (tmp_path / "go").touch()
+        command.communicate(timeout=60)
+    assert command.returncode == ExitCode.OK
+    assert run.state().phase is RunPhase.SUCCEEDED
+
+
+def test_what_happened_while_nobody_supervised_is_told_later(tmp_path: Path, home: Path) -> None:
+    npu_launch("run", "-d", write_recipe(tmp_path, "sleep 1; exit 3", ranks=2))
+    run = wait_until_running(2)
+    os.kill(keeper_pid(home), signal.SIGKILL)
+    wait_for(lambda: '"host_idle"' in run.shim_journal(run.state().hosts[0]).read_text(), "the ranks have ended")
+    assert json.loads(npu_launch("status", "--json").out)["phase"] == "failed"
+
+
+def test_of_two_reruns_at_once_one_is_refused(tmp_path: Path) -> None:
+    script = f"[ $NPU_LAUNCH_ATTEMPT = 1 ] || while [ ! -e {tmp_path}/go ]; do sleep 0.05; done"
+    npu_launch(write_recipe(tmp_path, script, ranks=2))
+    with npu_launch_beside("rerun", "-d") as one, npu_launch_beside("rerun", "-d") as other:
+        one.communicate(timeout=60)
+        other.communicate(timeout=60)
+    assert sorted([one.returncode, other.returncode]) == [ExitCode.OK, ExitCode.USAGE]
+    (tmp_path / "go").touch()
+    assert [attempt.number for attempt in wait_until_ended(latest()).attempts] == [1, 2]
+
+
+def test_a_rerun_hears_its_ranks_when_the_journal_was_lost(tmp_path: Path) -> None:
+    npu_launch(write_recipe(tmp_path, "exit 0", ranks=2))
+    latest().shim_journal(latest().state().hosts[0]).write_bytes(b"")
+    assert npu_launch("rerun").code == ExitCode.OK
+
+
+def test_a_relative_home_is_the_same_home_for_every_process(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = write_recipe(tmp_path, "exit 0", ranks=2)
+    home.mkdir(exist_ok=True)
+    monkeypatch.chdir(home.parent)
+    monkeypatch.setenv("NPU_LAUNCH_HOME", home.name)
+    began = time.monotonic()
+    assert npu_launch(recipe).code == ExitCode.OK
+    assert time.monotonic() - began < 30
+    monkeypatch.setenv("NPU_LAUNCH_HOME", str(home))
+    assert latest().state().phase is RunPhase.SUCCEEDED
+
+
+def test_another_tmpdir_finds_the_same_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    npu_launch("run", "-d", write_recipe(tmp_path, SLEEP, ranks=2))
+    wait_until_running(2)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    assert npu_launch("stop").code == ExitCode.OK
+    assert latest().state().phase is RunPhase.STOPPED
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="mounting a small file system needs root")
+def test_a_disk_that_fills_up_during_a_run_costs_no_event(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip(f"cannot mount here: {mounted.stderr.decode().strip()}")
+    try:
+        monkeypatch.setenv("NPU_LAUNCH_HOME", str(disk / "home"))
+        ranks = 24
+        script = f"while [ ! -e {tmp_path}/go ]; do sleep 0.1; done; exit 3"
+        npu_launch("run", "-d", write_recipe(tmp_path, script, ranks=ranks, gang=False))
+        run = wait_until_running(ranks)
+        with (disk / "filler").open("wb", buffering=0) as filler, pytest.raises(OSError, match="No space"):
+            while True:
+                filler.write(b"x" * 4096)
+        (tmp_path / "go").touch()
+        wait_for(lambda: not any(map(is_alive, pids(run).values())), "the ranks have ended")
+        time.sleep(1)  # whoever is still supervising meets the full disk now
+        assert not run.state().phase.ended
+        (disk / "filler").unlink()
+        state = wait_until_ended(run)
+        assert state.phase is RunPhase.FAILED
+        assert {rank.exit and rank.exit.code for rank in state.ranks.values()} == {3}, run.layout.events.read_text()
+        wait_for(lambda: not run.is_supervised(), "the keeper has ended")
+        wait_for(lambda: not is_held(head_lock()), "Ray has ended")
+    finally:
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)

@@ -33,10 +33,11 @@ def rerun(
     from launcher.cli.interrupts import Interrupts
     from launcher.cli.run import tell_detached
     from launcher.runs.store import find_run
+    from launcher.supervise.followed_record import settle
     from launcher.supervise.launch import rerun as start_again
 
     found = find_run(run)
-    before = found.state()
+    before = settle(found)
     chosen = _chosen(ranks, before)
     with Interrupts() as interrupts:
         start_again(found, ranks=chosen, overrides=tuple(set_ or ()))

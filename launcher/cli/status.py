@@ -30,6 +30,7 @@ def status(
     from launcher.cli.view import last_words, look
     from launcher.errors import UsageError
     from launcher.runs.store import find_run
+    from launcher.supervise.followed_record import settle
 
     if follow and as_json:
         raise UsageError("--follow and --json do not go together")
@@ -40,6 +41,7 @@ def status(
 
         with Interrupts() as interrupts:
             return int(attach(found, interrupts, since=None))
+    settle(found)
     view = look(found, time.time())
     words = last_words(found, view.state)
     if as_json:

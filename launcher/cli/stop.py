@@ -19,12 +19,13 @@ def stop(run: RunArgument = None) -> int:
     from launcher.cli.view import RunView
     from launcher.errors import ExitCode
     from launcher.logs.follow import SAFETY_TICK, Watch
+    from launcher.runs.state import RunPhase
     from launcher.runs.store import find_run
-    from launcher.supervise.followed_record import FollowedRecord
+    from launcher.supervise.followed_record import FollowedRecord, settle
     from launcher.supervise.launch import request_stop
 
     found = find_run(run)
-    state = found.state()
+    state = settle(found)
     if not state.phase.ended:
         with Interrupts() as interrupts, closing(Watch()) as watch:
             watch.add(found.layout.events)
@@ -39,4 +40,4 @@ def stop(run: RunArgument = None) -> int:
                 record.read()
             state = record.state
     talk(headline(RunView(found.path, state, time.time())))
-    return 0
+    return int(ExitCode.INFRASTRUCTURE if state.phase is RunPhase.LOST else ExitCode.OK)

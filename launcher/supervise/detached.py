@@ -9,23 +9,29 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from launcher.errors import InfrastructureError
-from launcher.runs.store import RunDirectory
+from launcher.runs.store import RunDirectory, home
 
 _SHIM = Path(__file__).with_name("shim")
 
 
-def start_shim(run: RunDirectory, host: str, attempt: int) -> None:
-    """Start the shim of this machine and return when it has the host's lock: from then on the run is kept."""
+def start_shim(run: RunDirectory, host: str, attempt: int, after: int) -> subprocess.Popen[bytes]:
+    """Start the shim of this machine and return when it has the host's lock: from then on the run is kept.
+
+    `after` is the number of the last event that the record has of the host. Raises InfrastructureError.
+    """
     paths = (run.shim_socket(host), run.shim_journal(host), run.shim_lock(host), run.layout.attempt(attempt).plan)
     read, write = os.pipe2(os.O_CLOEXEC)
     try:
-        argv = [sys.executable, "-I", "-S", str(_SHIM), host, *map(str, paths), str(write)]
-        _start_detached(argv, run.shim_log(host), pass_fds=(write,))
+        argv = [sys.executable, "-I", "-S", str(_SHIM), host, str(after), *map(str, paths), str(write)]
+        process = _start_detached(argv, run.shim_log(host), pass_fds=(write,))
+    except BaseException:
+        os.close(read)
+        raise
     finally:
         os.close(write)
     with os.fdopen(read, "rb") as ready:
         if ready.read(1):
-            return
+            return process
     said = run.shim_log(host).read_text(errors="replace").strip().splitlines()
     raise InfrastructureError(
         f"the process that keeps the ranks did not start: {said[-1] if said else 'it said nothing'}",
@@ -44,21 +50,23 @@ def ensure_kept(run: RunDirectory) -> None:
         start_keeper(run)
 
 
-def _start_detached(argv: Sequence[str], log: Path, pass_fds: tuple[int, ...] = ()) -> None:
-    """Start a process that neither our end nor the terminal's touches."""
-    log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+def _start_detached(argv: Sequence[str], log: Path, pass_fds: tuple[int, ...] = ()) -> subprocess.Popen[bytes]:
+    """Start a process that neither our end nor the terminal's touches. Raises InfrastructureError."""
     try:
-        subprocess.Popen(
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=descriptor,
-            stderr=descriptor,
-            cwd="/",
-            start_new_session=True,
-            pass_fds=pass_fds,
-        )
+        log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            return subprocess.Popen(
+                argv,
+                env={**os.environ, "NPU_LAUNCH_HOME": str(home())},  # absolute, for it works in another folder
+                stdin=subprocess.DEVNULL,
+                stdout=descriptor,
+                stderr=descriptor,
+                cwd="/",
+                start_new_session=True,
+                pass_fds=pass_fds,
+            )
+        finally:
+            os.close(descriptor)
     except OSError as error:
-        raise InfrastructureError(f"cannot start a process: {error}", where=argv[0]) from error
-    finally:
-        os.close(descriptor)
+        raise InfrastructureError(f"cannot start {argv[0]}: {error}", where=str(log)) from error

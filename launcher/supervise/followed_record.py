@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from launcher.logs.follow import SAFETY_TICK
 from launcher.runs.record import RecordReader
-from launcher.runs.state import RunState, apply
+from launcher.runs.state import RunState, apply, fold
 from launcher.runs.store import RunDirectory, as_lost
 from launcher.supervise.detached import ensure_kept
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 # Between two supervisors, and while a new attempt's processes come up, nobody has the run for a moment.
 _CHECKS_UNTIL_REVIVED = 3
 _CHECKS_UNTIL_LOST = 10
+_SETTLE_PAUSE = 0.05  # seconds
+_SETTLE_CHECKS = 80
 
 
 class FollowedRecord:
@@ -50,3 +52,20 @@ class FollowedRecord:
             ensure_kept(self._run)
         elif self._unsupervised >= _CHECKS_UNTIL_LOST:
             self.state = as_lost(self.state)
+
+
+def settle(run: RunDirectory) -> RunState:
+    """The state of a run; one that nobody supervises gets a keeper first, which writes down what has become of it.
+
+    Takes some seconds for such a run, none for any other.
+    """
+    reader = RecordReader(run.layout.events)
+    state = fold(reader.read())
+    for check in range(_SETTLE_CHECKS):
+        if state.phase.ended or run.is_supervised():
+            break
+        if check == _SETTLE_CHECKS // 2:  # the keeper of a run that was started just now would be there
+            ensure_kept(run)
+        time.sleep(_SETTLE_PAUSE)
+        state = fold(reader.read(), state)
+    return run.state()

@@ -14,6 +14,8 @@ from launcher.specs import Cluster, Recipe, load_recipe
 from launcher.supervise.followed_record import FollowedRecord
 from launcher.supervise.launch import request_stop, rerun, start
 
+_FOREVER = float("inf")
+
 
 class Run:
     """One run, which lives on its own: dropping this object, or ending this process, does not touch it."""
@@ -61,8 +63,9 @@ class Run:
         """`(rank, line)` of the latest attempt: what there is, or with `follow` also what comes until the run ends."""
         follower: Follower[int] = Follower()
         attempt = self.state.attempt
-        for rank in attempt.ranks if attempt is not None else ():
-            follower.add(rank, self._directory.rank_log(attempt.number if attempt else 1, rank))
+        if attempt is not None:
+            for rank in attempt.ranks:
+                follower.add(rank, self._directory.rank_log(attempt.number, rank))
         follower.wake_for(self._directory.layout.events)
         try:
             while follow and not self.state.phase.ended:
@@ -83,9 +86,6 @@ class Run:
 
     def __repr__(self) -> str:
         return f"<Run {self.id}: {self.state.phase.value}>"
-
-
-_FOREVER = float("inf")
 
 
 def _decoded(found: Iterator[tuple[int, list[bytes]]] | list[tuple[int, list[bytes]]]) -> Iterator[tuple[int, str]]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from launcher.runs.events import SupervisorChanged
 from launcher.runs.record import RecordReader
 from launcher.runs.store import RunDirectory, remove_runtime_directory
-from launcher.supervise.link import ShimLink
+from launcher.supervise.link import LinkLost, ShimLink
 from launcher.supervise.logging_setup import log_to
 from launcher.supervise.on_ray.hold import Lease, hold, ray_directory
 from launcher.supervise.on_ray.settings import ray_environment
@@ -36,10 +36,13 @@ async def keep(run: RunDirectory) -> None:
     ray = asyncio.create_task(_stand_by_on_ray(run))
     try:
         while not run.state().phase.ended and not await _supervise(run, ray):
+            reader = RecordReader(run.layout.events)
+            reader.read()
             lock.release()
-            await _taken_over(run)
+            await _taken_over(reader)
             await asyncio.to_thread(lock.acquire)
             _log.info("the lock came back")
+        await _dismiss_shims(run)
     finally:
         ray.cancel()
         with suppress(asyncio.CancelledError, Exception):
@@ -60,7 +63,8 @@ async def _supervise(run: RunDirectory, ray: asyncio.Task[Lease]) -> bool:
             if not supervision.done():
                 error = ray.exception()
                 if error is None:
-                    return False
+                    await supervisor.write_down()
+                    return supervision.done()
                 _log.error("no Ray for this run", exc_info=error)
                 supervisor.note(f"Ray is not there, the run goes on without it: {error}")
         await supervision
@@ -97,10 +101,15 @@ async def _stand_by_on_ray(run: RunDirectory) -> Lease:
     return lease
 
 
-async def _taken_over(run: RunDirectory) -> None:
+async def _dismiss_shims(run: RunDirectory) -> None:
+    """Tell the shims of this machine that nothing more will be asked of them, whoever supervised last."""
+    for host in run.state().hosts:
+        with suppress(LinkLost):
+            await ShimLink(run.shim_socket(host)).send({"op": "leave"})
+
+
+async def _taken_over(reader: RecordReader) -> None:
     """Wait until the other supervisor has written that it decides from now on."""
-    reader = RecordReader(run.layout.events)
-    reader.read()
     deadline = time.monotonic() + _HANDOVER_TIMEOUT
     while time.monotonic() < deadline:
         await asyncio.sleep(_HANDOVER_PAUSE)
@@ -112,7 +121,7 @@ async def _taken_over(run: RunDirectory) -> None:
 def main() -> None:
     """Entry point: RUN_DIRECTORY."""
     run = RunDirectory(Path(sys.argv[1]))
-    for number in (signal.SIGINT, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):  # it ends with its run
         signal.signal(number, signal.SIG_IGN)
     log_to(run.supervisor_log)
     try:

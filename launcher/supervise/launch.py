@@ -6,18 +6,23 @@ import json
 import shutil
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from launcher.errors import InfrastructureError, NpuLaunchError, UsageError
 from launcher.hosts import check_this_machine
 from launcher.planning import LaunchPlan
 from launcher.runs.events import AttemptStarted, Event, RunCreated, RunEnded
-from launcher.runs.state import RankPhase, RunState
-from launcher.runs.store import RunDirectory, create_run, example_run, write_file
+from launcher.runs.record import Lock
+from launcher.runs.state import RankPhase, RunPhase, RunState
+from launcher.runs.store import RunDirectory, create_run, example_run, make_runtime_directory, write_file
 from launcher.specs import Cluster, Framework, Recipe, dump_yaml, load_recipe
-from launcher.supervise.detached import start_keeper, start_shim
+from launcher.supervise.detached import ensure_kept, start_keeper, start_shim
 from launcher.supervise.preparation import plan_attempt, prepare_attempt, read_specs
+
+_PAUSE = 0.05  # seconds between looks at a run that another process is about to take or to leave
+_PATIENCE = 5.0  # seconds for a supervisor to be there
 
 
 def preview(recipe: Recipe, cluster: Cluster, name: str | None = None) -> LaunchPlan:
@@ -44,7 +49,7 @@ def start(recipe: Recipe, cluster: Cluster, *, name: str | None = None) -> RunDi
             world_size=launch_plan.world_size,
             hosts=launch_plan.hosts,
         )
-        _begin(run, launch_plan, [created])
+        _begin(run, launch_plan, [created], {})
     except (NpuLaunchError, OSError):
         shutil.rmtree(run.path, ignore_errors=True)
         raise
@@ -57,15 +62,7 @@ def rerun(run: RunDirectory, *, ranks: Sequence[int] | None = None, overrides: S
     `overrides` are `key=value` changes to the recipe, kept for later attempts. Raises UsageError while the run is
     alive, or when single ranks of a job that needs them all are asked for.
     """
-    state = run.state()
-    if not state.phase.ended:
-        raise UsageError(
-            f"run {run.id} is {state.phase.value}",
-            expected="a run that has ended",
-            remedy=f"npu-launch stop {run.id}, or wait for its end",
-        )
-    lock = run.lock()
-    lock.acquire()  # at most a moment: whoever holds it sees that the run has ended
+    lock, state = _locked(run)
     try:
         recipe, cluster = read_specs(run)
         if overrides:
@@ -76,30 +73,50 @@ def rerun(run: RunDirectory, *, ranks: Sequence[int] | None = None, overrides: S
             write_file(run.layout.recipe, dump_yaml(recipe.resolved()))
         number = state.attempts[-1].number + 1 if state.attempts else 1
         before: list[Event] = []
-        if state.phase.value == "lost":
+        if state.phase is RunPhase.LOST:
             before.append(RunEnded(time=time.time(), outcome="lost", reason=state.reason))
-        _begin(run, prepare_attempt(run, number, selected), before)
+        for host in state.hosts:
+            _tell(run.shim_socket(host), {"op": "leave"})  # one that nobody dismissed would hold its lock for a minute
+        _begin(run, prepare_attempt(run, number, selected), before, state.seen)
     finally:
         lock.release()
+
+
+def _locked(run: RunDirectory) -> tuple[Lock, RunState]:
+    """The lock of a run that has ended, and the run's state. Raises UsageError while it is alive."""
+    lock = run.lock()
+    while True:
+        state = run.state()
+        if not state.phase.ended:
+            raise UsageError(
+                f"run {run.id} is {state.phase.value}",
+                expected="a run that has ended",
+                remedy=f"npu-launch stop {run.id}, or wait for its end",
+            )
+        if lock.try_acquire():
+            if (state := run.state()).phase.ended:
+                return lock, state
+            lock.release()  # another rerun was faster
+        time.sleep(_PAUSE)
 
 
 def request_stop(run: RunDirectory, by: str) -> None:
     """Ask for the run to be stopped; the record tells when it has been. Does nothing to a run that has ended.
 
-    A run whose supervisor is gone is stopped through the shims of this machine.
+    A run that has no supervisor, and gets none for some seconds, is stopped through the shims of this machine.
     """
-    state = run.state()
-    if state.phase.ended:
+    deadline = time.monotonic() + _PATIENCE
+    while not (state := run.state()).phase.ended:
+        if _tell(run.control_socket(), {"op": "stop", "by": by}) == b"ok\n":
+            return
+        if time.monotonic() >= deadline:
+            break
+        time.sleep(_PAUSE)
+    else:
         return
-    if _tell(run.control_socket(), {"op": "stop", "by": by}):
-        return
-    told = [_tell(run.shim_socket(host), {"op": "stop", "reason": f"stopped by {by}"}) for host in state.hosts]
-    if not any(told) and not run.state().phase.ended:
-        raise InfrastructureError(
-            f"nobody takes the request to stop {run.id}",
-            where=str(run.control_socket()),
-            remedy=f"npu-launch status {run.id}",
-        )
+    for host in state.hosts:
+        _tell(run.shim_socket(host), {"op": "stop", "reason": f"stopped by {by}"})
+    ensure_kept(run)
 
 
 def _selected(recipe: Recipe, state: RunState, ranks: Sequence[int] | None) -> tuple[int, ...] | None:
@@ -125,32 +142,36 @@ def failed_ranks(state: RunState) -> tuple[int, ...]:
     return tuple(r for r in sorted(state.ranks) if state.ranks[r].phase is not RankPhase.SUCCEEDED)
 
 
-def _begin(run: RunDirectory, launch_plan: LaunchPlan, before: Sequence[Event]) -> None:
-    """Write down that the attempt starts, start its shim, and the keeper beside it."""
+def _begin(run: RunDirectory, launch_plan: LaunchPlan, before: Sequence[Event], seen: Mapping[str, int]) -> None:
+    """Write down that the attempt starts, start its shim, and the keeper beside it; or nothing, and raise."""
     attempt = AttemptStarted(
         time=time.time(),
         attempt=launch_plan.attempt,
         ranks=tuple(process.rank for process in launch_plan.ranks),
         resume_from=launch_plan.resume_from,
     )
+    make_runtime_directory()
     with run.writer() as writer:
         error = writer.append([*before, attempt])
         if error is not None:
             raise InfrastructureError(f"cannot write the record: {error}", where=str(run.layout.events))
-    for host in launch_plan.hosts:
-        start_shim(run, host, launch_plan.attempt)
-    start_keeper(run)
+    with ExitStack() as undo:
+        for host in launch_plan.hosts:
+            shim = start_shim(run, host, launch_plan.attempt, seen.get(host, 0))
+            undo.callback(shim.wait)
+            undo.callback(shim.terminate)  # which ends its ranks
+        start_keeper(run)
+        undo.pop_all()
 
 
-def _tell(path: Path, message: dict[str, str]) -> bool:
-    """Send one message to a unix socket; whether somebody took it."""
+def _tell(path: Path, message: Mapping[str, str]) -> bytes:
+    """Send one message to a unix socket; the answer, which is empty when nobody took it or gives one."""
     try:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(5)
             connection.connect(str(path))
             connection.sendall(json.dumps(message).encode() + b"\n")
             connection.shutdown(socket.SHUT_WR)
-            connection.recv(16)
+            return connection.recv(16)
     except OSError:
-        return False
-    return True
+        return b""

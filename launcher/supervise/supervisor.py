@@ -25,7 +25,7 @@ from launcher.runs.events import (
 )
 from launcher.runs.record import RecordReader, RecordWriter, is_held
 from launcher.runs.state import RunState, fold
-from launcher.runs.store import RunDirectory
+from launcher.runs.store import RunDirectory, make_runtime_directory
 from launcher.specs import Recipe
 from launcher.supervise.link import HostLink, LinkLost
 from launcher.supervise.policy import EndRun, RestartGroup, StopAttempt, Wait, decide
@@ -34,6 +34,7 @@ from launcher.supervise.preparation import prepare_attempt, read_specs
 _log = logging.getLogger(__name__)
 _DISK_PAUSE = 1.0  # seconds between attempts to write to a disk that is full
 _RECONNECT_PAUSE = 0.2  # seconds between attempts to reach a shim that lives but does not answer
+_BIND_TRIES = 10
 
 
 class Supervisor:
@@ -49,6 +50,7 @@ class Supervisor:
         self._writer = RecordWriter(run.layout.events)
         self._state = fold(RecordReader(run.layout.events).read())
         self._recipe: Recipe = read_specs(run)[0]
+        self._is_over = False
         self._ended = asyncio.Event()
         self._changed = asyncio.Event()
 
@@ -65,19 +67,25 @@ class Supervisor:
             done, _ = await asyncio.wait([*tasks, ended], return_when=asyncio.FIRST_COMPLETED)
             for task in done - {ended}:
                 task.result()  # none of them ends by itself: this raises what went wrong
-            await self._tell_hosts({"op": "leave"})
-            await self._write_the_rest()
+            await self.write_down()
             return self._state
         finally:
             for task in [*tasks, ended]:
                 task.cancel()
             control.close()
             self._run.control_socket().unlink(missing_ok=True)
+            self._is_over = True
             self._writer.close()
 
     def note(self, text: str) -> None:
         """Write down a warning that people should see."""
         self._record(Note(time=time.time(), text=text))
+
+    async def write_down(self) -> None:
+        """Return when the record is on disk, which on a full one means: when there is room again."""
+        while (error := self._writer.append(())) is not None:
+            _log.warning("the record cannot be written: %s", error)
+            await asyncio.sleep(_DISK_PAUSE)
 
     # -- what happens ----------------------------------------------------------------------------------------------
 
@@ -94,8 +102,8 @@ class Supervisor:
 
     async def _on_link_lost(self, host: str, lost: LinkLost) -> None:
         """A shim that lives will answer again; one that has died took its ranks with it."""
+        await asyncio.sleep(_RECONNECT_PAUSE)
         if is_held(self._run.shim_lock(host)):
-            await asyncio.sleep(_RECONNECT_PAUSE)
             return
         self._record(*self._unread_journal(host))
         attempt = self._state.attempt
@@ -103,7 +111,6 @@ class Supervisor:
             _log.warning("the shim of %s is gone: %s", host, lost)
             self._record(ShimLost(time=time.time(), host=host, attempt=attempt.number))
         self._changed.set()
-        await asyncio.Event().wait()  # there is nothing more to hear from this host
 
     def _unread_journal(self, host: str) -> list[Event]:
         """Events that the shim of a host wrote down before it died and nobody has taken over."""
@@ -118,12 +125,6 @@ class Supervisor:
         error = self._writer.append(events)
         if error is not None:
             _log.warning("the record cannot be written, %d events wait in memory: %s", len(events), error)
-
-    async def _write_the_rest(self) -> None:
-        """A run that ended on a full disk has ended when its record says so: wait for room."""
-        while (error := self._writer.append(())) is not None:
-            _log.warning("the record cannot be written: %s", error)
-            await asyncio.sleep(_DISK_PAUSE)
 
     # -- what is done about it -------------------------------------------------------------------------------------
 
@@ -149,9 +150,9 @@ class Supervisor:
 
     async def _restart(self) -> None:
         assert self._state.attempt is not None
-        number = self._state.attempt.number + 1
+        number, ranks = self._state.attempt.number + 1, self._state.attempt.ranks
         try:
-            plan = prepare_attempt(self._run, number)
+            plan = prepare_attempt(self._run, number, ranks if len(ranks) < self._state.world_size else None)
         except NpuLaunchError as error:
             self._record(RunEnded(time=time.time(), outcome="failed", reason=f"cannot restart: {error}"))
             self._ended.set()
@@ -176,24 +177,34 @@ class Supervisor:
             await self._tell_hosts({"op": "launch", "plan": str(self._run.layout.attempt(attempt.number).plan)})
 
     async def _tell_hosts(self, message: Mapping[str, str]) -> None:
+        """Tell every shim, for as long as it takes; one that is gone shows as lost where its events are followed."""
         for host, link in self._links.items():
-            try:
-                await link.send(message)
-            except LinkLost as lost:
-                _log.warning("%s cannot be told to %s: %s", host, message["op"], lost)
+            while True:
+                try:
+                    await link.send(message)
+                    break
+                except LinkLost as lost:
+                    _log.warning("%s cannot be told to %s: %s", host, message["op"], lost)
+                await asyncio.sleep(_RECONNECT_PAUSE)
+                if not is_held(self._run.shim_lock(host)):
+                    break
 
     # -- what people ask for ---------------------------------------------------------------------------------------
 
     async def _serve_control(self) -> asyncio.Server:
         path = self._run.control_socket()
-        path.unlink(missing_ok=True)
-        return await asyncio.start_unix_server(self._on_control, str(path))
+        for _ in range(_BIND_TRIES):  # the folder goes with the last socket of another run, at any moment
+            make_runtime_directory()
+            path.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                return await asyncio.start_unix_server(self._on_control, str(path))
+        raise FileNotFoundError(str(path))
 
     async def _on_control(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One request a connection: `{"op": "stop", "by": WHO}`; answered with `ok`."""
         with suppress(OSError, ValueError, KeyError, TypeError):
             message = json.loads(await reader.readline())
-            if message["op"] == "stop":
+            if message["op"] == "stop" and not self._is_over:
                 self._record(StopRequested(time=time.time(), by=str(message["by"])))
                 self._changed.set()
                 writer.write(b"ok\n")

@@ -169,5 +169,4 @@ class Author:
 def author(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Author:
     """A home with no runs, and somebody who writes some."""
     monkeypatch.setenv("NPU_LAUNCH_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("NPU_LAUNCH_RUNTIME", str(tmp_path))
     return Author()

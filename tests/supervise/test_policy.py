@@ -10,6 +10,7 @@ from launcher.runs.events import (
     ProcessExited,
     ProcessStarted,
     RunCreated,
+    RunEnded,
     ShimLost,
     StopRequested,
 )
@@ -81,6 +82,21 @@ def test_the_group_is_restarted_as_often_as_the_recipe_allows() -> None:
     events += [*attempt(3, 17, -15, stopped=(1,)), idle(3)]
     assert decide(run(*events), TWICE, gang=True) == EndRun(
         "gave_up", "rank 0 failed first (exit code 17), and 2 restarts are used up (restart.max_restarts)"
+    )
+
+
+def test_a_rerun_has_all_its_restarts_again() -> None:
+    once = Restart(policy=RestartPolicy.GROUP, max_restarts=1)
+    events = [*attempt(1, 17, -15, stopped=(1,)), idle(1), RunEnded(time=4, outcome="stopped", reason="asked")]
+    events += [*attempt(2, 17, -15, stopped=(1,)), idle(2)]
+    assert isinstance(decide(run(*events), once, gang=True), RestartGroup)
+
+
+def test_ranks_that_were_not_run_again_keep_a_run_from_success() -> None:
+    events = [*attempt(1, 3, 3), idle(1), RunEnded(time=4, outcome="failed", reason="rank 0")]
+    events += [AttemptStarted(time=5, attempt=2, ranks=(0,)), *attempt(2, 0)[1:], idle(2)]
+    assert decide(run(*events), NEVER, gang=False) == EndRun(
+        "failed", "rank 1 has not succeeded, and was not run again"
     )
 
 

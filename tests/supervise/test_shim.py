@@ -50,11 +50,12 @@ class ShimProcess:
         path.write_text(json.dumps(plan))
         return path
 
-    def start(self, plan: Path) -> None:
+    def start(self, plan: Path, after: int = 0) -> None:
         read, write = os.pipe()
         arguments = [*(str(self.folder / name) for name in ("socket", "journal", "lock")), str(plan), str(write)]
         self.process = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(Path(shim_package.__file__).parent), "here", *arguments], pass_fds=(write,)
+            [sys.executable, "-I", "-S", str(Path(shim_package.__file__).parent), "here", str(after), *arguments],
+            pass_fds=(write,),
         )
         os.close(write)
         with os.fdopen(read, "rb") as ready:
@@ -106,6 +107,12 @@ def exits(events: list[Event]) -> dict[str, Event]:
     return {event["name"]: event for event in events if event["type"] == "process_exited"}
 
 
+def wait_for_log(shim: ShimProcess) -> None:
+    """Until rank 0 has written something."""
+    while not (shim.folder / "attempt/rank0/log").exists() or not shim.log("rank0"):
+        time.sleep(0.01)
+
+
 def test_ranks_write_their_own_logs(shim: ShimProcess) -> None:
     shim.start(shim.plan("echo out $NAME; echo err >&2", "echo out $NAME"))
     assert {event["code"] for event in exits(shim.events()).values()} == {0}
@@ -151,22 +158,28 @@ def test_a_rank_that_cannot_be_executed_says_why(shim: ShimProcess) -> None:
 
 
 def test_a_suspended_rank_can_be_stopped(shim: ShimProcess) -> None:
-    shim.start(shim.plan("kill -STOP $$"))
-    time.sleep(0.3)
+    shim.start(shim.plan("echo $$; kill -STOP $$"))
+    wait_for_log(shim)
+    state = Path(f"/proc/{int(shim.log('rank0'))}/stat")
+    while state.read_text().rpartition(")")[2].split()[0] != "T":
+        time.sleep(0.01)
     shim.tell(op="stop", reason="test")
     assert exits(shim.events())["rank 0"]["code"] == -signal.SIGTERM
 
 
 def test_what_ignores_sigterm_is_killed_after_the_grace(shim: ShimProcess) -> None:
     shim.start(shim.plan("trap '' TERM; echo ready; while :; do sleep 0.1; done", grace=0.5))
-    while not (shim.folder / "attempt/rank0/log").exists() or not shim.log("rank0"):
-        time.sleep(0.01)
+    wait_for_log(shim)
     shim.tell(op="stop", reason="test")
     assert exits(shim.events())["rank 0"]["code"] == -signal.SIGKILL
 
 
 def test_daemons_of_ranks_end_with_their_attempt(shim: ShimProcess) -> None:
-    shim.start(shim.plan("setsid bash -c 'trap \"\" TERM; echo $$; sleep 300; sleep 300' & sleep 0.5"))
+    shim.start(
+        shim.plan(
+            "setsid bash -c 'trap \"\" TERM; echo $$; touch up; sleep 300; sleep 300' & until [ -e up ]; do :; done"
+        )
+    )
     shim.events()
     with pytest.raises(ProcessLookupError):
         os.kill(int(shim.log("rank0")), 0)
@@ -207,14 +220,33 @@ def test_followers_that_come_late_hear_everything(shim: ShimProcess) -> None:
     assert shim.events(after=1) == shim.events()[1:]
 
 
-def test_a_shim_that_follows_another_goes_on_counting(shim: ShimProcess) -> None:
-    shim.start(shim.plan("true"))
-    count = len(shim.events())
+def leave(shim: ShimProcess) -> None:
     shim.tell(op="leave")
     assert shim.process is not None
     assert shim.process.wait(10) == 0
-    shim.start(shim.plan("true", attempt=2))
+
+
+def test_a_shim_that_follows_another_goes_on_counting(shim: ShimProcess) -> None:
+    shim.start(shim.plan("true"))
+    count = len(shim.events())
+    leave(shim)
+    shim.start(shim.plan("true", attempt=2), after=count)
     assert shim.events(after=count, attempt=2)[0]["host_seq"] == count + 1
+
+
+def test_events_that_nobody_took_are_told_by_the_next_shim(shim: ShimProcess) -> None:
+    shim.start(shim.plan("true"))
+    first = shim.events()
+    leave(shim)
+    shim.start(shim.plan("true", attempt=2), after=1)
+    assert shim.events(after=1, attempt=2)[: len(first) - 1] == first[1:]
+
+
+@pytest.mark.parametrize("journal", [b"", b"nonsense\n", b'{"host_seq": 1}\n{"host_seq": 9}\n', b'{"host_se'])
+def test_numbers_go_on_from_the_record_whatever_became_of_the_journal(shim: ShimProcess, journal: bytes) -> None:
+    (shim.folder / "journal").write_bytes(journal)
+    shim.start(shim.plan("true"), after=5)
+    assert [event["host_seq"] for event in shim.events(after=5)] == [6, 7, 8]
 
 
 def test_nonsense_on_the_socket_does_no_harm(shim: ShimProcess) -> None:
@@ -227,8 +259,7 @@ def test_nonsense_on_the_socket_does_no_harm(shim: ShimProcess) -> None:
 
 def test_ranks_end_with_a_shim_that_is_killed(shim: ShimProcess) -> None:
     shim.start(shim.plan("echo $$; exec sleep 300"))
-    while not (shim.folder / "attempt/rank0/log").exists() or not shim.log("rank0"):
-        time.sleep(0.01)
+    wait_for_log(shim)
     assert shim.process is not None
     shim.process.kill()
     shim.process.wait()

@@ -65,6 +65,9 @@ class Head:
         op = ""
         with suppress(OSError, ValueError, KeyError, TypeError):
             op = str(json.loads(await reader.readline())["op"])
+        if self._over.is_set():  # no answer: whoever asks starts the next head
+            writer.close()
+            return
         self._holders += op == "hold"
         try:
             if op == "release":
@@ -100,14 +103,21 @@ class Head:
     # -- Ray ---------------------------------------------------------------------------------------------------------
 
     async def _start_ray(self) -> None:
-        gcs, agent, metrics = _free_ports(3)
+        try:
+            await self._run_ray()
+        except OSError as error:
+            self._fail(str(error))
+        self._over.set()  # Ray has ended, or never began: the next lease starts another
+
+    async def _run_ray(self) -> None:
+        gcs, agent, dashboard, metrics = _free_ports(4)
         token = os.open(token_path(self._directory), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         os.write(token, secrets.token_hex(32).encode())
         os.close(token)
         environment = ray_environment(self._directory)
         environment["DASHBOARD_METRIC_PORT"] = str(metrics)  # a fixed port on every address otherwise
         self._ray = await asyncio.create_subprocess_exec(
-            *start_command(sys.executable, self._directory, (gcs, agent)),
+            *start_command(sys.executable, self._directory, (gcs, agent, dashboard)),
             env=environment,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
@@ -117,14 +127,16 @@ class Head:
         listening = asyncio.create_task(self._listen())
         address = session_directory(self._directory) / "ray_current_cluster"  # written when all parts of Ray are up
         deadline = asyncio.get_running_loop().time() + _START_TIMEOUT
-        while not address.exists() and not listening.done() and asyncio.get_running_loop().time() < deadline:
+        while not _text(address) and not listening.done() and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(_START_PAUSE)
-        if address.exists():
-            self._ready.set_result(address.read_text().strip())
+        if _text(address):
+            self._ready.set_result(_text(address))
         else:
-            self._ready.set_exception(InfrastructureError("\n".join(["Ray did not start:", *self._last_words()])))
+            self._fail(*self._last_words())
         await listening
-        self._over.set()  # Ray has ended: the next lease starts another
+
+    def _fail(self, *words: str) -> None:
+        self._ready.set_exception(InfrastructureError("\n".join(["Ray did not start:", *words])))
 
     async def _listen(self) -> None:
         """Keep the last of what `ray start` says, until it ends."""
@@ -163,8 +175,20 @@ def _children() -> list[int]:
     """Every living process below this one: it is their subreaper, so orphans stay below it too."""
     import psutil
 
-    alive = psutil.Process().children(recursive=True)
-    return [process.pid for process in alive if process.status() != psutil.STATUS_ZOMBIE]
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process.pid)
+    return found
+
+
+def _text(path: Path) -> str:
+    """What a file says, or nothing when it is not there yet."""
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
 
 
 def _free_ports(count: int) -> list[int]:
@@ -188,6 +212,7 @@ def main() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     shutil.rmtree(session_directory(directory), ignore_errors=True)  # of a head that was killed
 
     async def serve() -> None:

@@ -7,24 +7,22 @@ import json
 import os
 import subprocess
 import sys
-from contextlib import ExitStack
+import time
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import IO
 
 from launcher.errors import InfrastructureError
 from launcher.runs.record import is_held
-from launcher.runs.store import cache_directory, runtime_directory
+from launcher.runs.store import cache_directory, home, make_runtime_directory, runtime_path
 
 _PAUSE = 0.05  # seconds between looks at a head that is just starting or just ending
-_PATIENCE = 30.0  # seconds for a head to answer at all; for Ray itself, the head has its own
+_PATIENCE = 30.0  # seconds for a head to take a connection; for Ray itself, the head has its own
 
 
 def ray_directory() -> Path:
-    """The private folder for this user's Ray: socket, token, session. Goes with Ray."""
-    directory = runtime_directory() / "ray"
-    directory.mkdir(mode=0o700, exist_ok=True)
-    return directory
+    """The private folder for this user's Ray: socket, token, session. Comes and goes with Ray."""
+    return runtime_path() / "ray"
 
 
 def head_lock() -> Path:
@@ -88,46 +86,51 @@ async def gone() -> None:
 
 
 async def _ask(op: str, start: bool) -> tuple[dict[str, object], asyncio.StreamWriter]:
-    """The head's answer and the connection that it came over. Raises ConnectionError where no head may be started."""
-    with ExitStack() as pipes:  # open until the head has answered: it waits for us as long
-        reader, writer = await _connect(pipes if start else None)
-        writer.write(json.dumps({"op": op}).encode() + b"\n")
-        line = await reader.readline()
-    if not line:
-        raise InfrastructureError("the process that keeps Ray ended", where=str(_head_log()))
-    answer: dict[str, object] = json.loads(line)
-    if "error" in answer:
-        raise InfrastructureError(str(answer["error"]), remedy="the run itself needs no Ray to go on")
-    return answer, writer
+    """The head's answer and the connection that it came over. Raises ConnectionError where no head may be started.
 
-
-async def _connect(pipes: ExitStack | None) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    directory = ray_directory()
-    for _ in range(round(_PATIENCE / _PAUSE)):
-        try:
-            return await asyncio.open_unix_connection(str(directory / "head.sock"))
-        except OSError:
-            if pipes is None:
-                raise ConnectionError(str(directory)) from None
-        if not is_held(head_lock()):
-            pipes.enter_context(_start_head(directory))
-        await asyncio.sleep(_PAUSE)
+    A head that is just ending closes the connection without an answer: the next one is asked then.
+    """
+    deadline = time.monotonic() + _PATIENCE
+    with ExitStack() as pipes:  # open until a head has answered: it waits for us as long
+        head: subprocess.Popen[bytes] | None = None
+        while time.monotonic() < deadline:
+            with suppress(OSError):
+                reader, writer = await asyncio.open_unix_connection(str(ray_directory() / "head.sock"))
+                writer.write(json.dumps({"op": op}).encode() + b"\n")
+                if line := await reader.readline():
+                    return _checked(json.loads(line)), writer
+                writer.close()
+            if not start:
+                raise ConnectionError(str(ray_directory()))
+            if not is_held(head_lock()) and (head is None or head.poll() is not None):
+                head = _start_head(pipes)
+            await asyncio.sleep(_PAUSE)
     raise InfrastructureError(
         f"the process that keeps Ray does not answer after {_PATIENCE:.0f} s", where=str(_head_log())
     )
 
 
-def _start_head(directory: Path) -> IO[bytes]:
-    """Start the head; while the pipe returned is open, it waits for a lease."""
+def _checked(answer: dict[str, object]) -> dict[str, object]:
+    if "error" in answer:
+        raise InfrastructureError(str(answer["error"]), remedy="the run itself needs no Ray to go on")
+    return answer
+
+
+def _start_head(pipes: ExitStack) -> subprocess.Popen[bytes]:
+    """Start a head, which waits for a lease as long as the pipe that is added to `pipes` is open."""
+    make_runtime_directory()
     read, write = os.pipe2(os.O_CLOEXEC)
-    with _head_log().open("wb") as log:
-        subprocess.Popen(
-            [sys.executable, "-m", "launcher.supervise.on_ray.head", str(directory), str(head_lock())],
-            stdin=read,
-            stdout=log,
-            stderr=log,
-            cwd="/",
-            start_new_session=True,
-        )
-    os.close(read)
-    return os.fdopen(write, "wb")
+    pipes.callback(os.close, write)
+    try:
+        with _head_log().open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "launcher.supervise.on_ray.head", str(ray_directory()), str(head_lock())],
+                env={**os.environ, "NPU_LAUNCH_HOME": str(home())},
+                stdin=read,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                start_new_session=True,
+            )
+    finally:
+        os.close(read)

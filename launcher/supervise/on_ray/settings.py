@@ -50,13 +50,14 @@ def session_directory(directory: Path) -> Path:
     return directory / "r"
 
 
-def start_command(python: str, directory: Path, ports: tuple[int, int]) -> list[str]:
+def start_command(python: str, directory: Path, ports: tuple[int, int, int]) -> list[str]:
     """`ray start --head` in the foreground, on loopback, with nothing that a supervisor has no use for."""
-    gcs, agent = ports
+    gcs, agent, dashboard = ports
     return [
         *(python, "-m", "ray.scripts.scripts", "start", "--head", "--block"),
         f"--port={gcs}",
         f"--dashboard-agent-listen-port={agent}",
+        f"--dashboard-port={dashboard}",
         f"--temp-dir={session_directory(directory)}",
         f"--object-store-memory={OBJECT_STORE_BYTES}",
         "--node-ip-address=127.0.0.1",

@@ -1,16 +1,16 @@
 """The parent of one host's ranks: a small single-threaded process of the standard library alone.
 
-Run as a folder, `python -I -S shim HOST AFTER SOCKET JOURNAL LOCK PLAN READY`. It takes the lock, binds the socket, says
-so by a byte on the file descriptor READY, starts the host's part of the plan at once, then serves JSON lines on the
-socket to whoever supervises:
+Run as a folder, `python -I -S shim HOST AFTER SOCKET JOURNAL LOCK PLAN READY`. It takes the lock, binds the socket,
+says so by a byte on the file descriptor READY, starts the host's part of the plan at once, then serves JSON lines on
+the socket to whoever supervises:
 
     {"op": "follow", "after": N}            the events after number N, and every later one
     {"op": "launch", "plan": PATH}          the next attempt
     {"op": "stop", "reason": TEXT}          SIGTERM, the plan's grace, SIGKILL
     {"op": "leave"}                         end when no process is left
 
-Events are numbered from AFTER on, the last number that the run's record has of this host, and kept in a journal on disk:
-none is lost while nobody follows, and none is counted twice. The shim imports nothing but itself and the standard
+Events are numbered from AFTER on, the last number that the run's record has of this host, and kept in a journal on
+disk: none is lost while nobody follows, and none is counted twice. The shim imports nothing but itself and the standard
 library: it must start in milliseconds and outlive everything else. It has one thread only, because PDEATHSIG fires when
 the *thread* that forked ends (prctl(2)).
 """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 from typing import Any
 
@@ -28,7 +27,10 @@ class Journal:
         self._unwritten = b""
 
     def append(self, **event: Any) -> None:
-        """Number an event and keep it; what a full disk refuses is written before anything newer."""
+        """Number an event and keep it; what a full disk refuses is written, without a word, before anything newer.
+
+        Without a word, because the shim's log lies on the same disk.
+        """
         event = {name: value for name, value in event.items() if value is not None}
         event.update(host=self._host, host_seq=self.after + len(self.lines) + 1, time=time.time())
         line = json.dumps(event, separators=(",", ":")).encode() + b"\n"
@@ -37,8 +39,8 @@ class Journal:
         try:
             while self._unwritten:
                 self._unwritten = self._unwritten[os.write(self._fd, self._unwritten) :]
-        except OSError as error:
-            print(f"journal: {error}", file=sys.stderr, flush=True)
+        except OSError:
+            return
 
 
 def _continuation(lines: list[bytes], after: int) -> list[bytes]:
