@@ -241,8 +241,11 @@ def _slug(name: str) -> str:
 
 
 def _make_directory(path: Path) -> None:
+    """Make a folder and those above it that are missing, all of them private."""
+    if not path.parent.exists():
+        _make_directory(path.parent)
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise _unwritable(path, error) from error
 

@@ -6,6 +6,9 @@ import asyncio
 
 from launcher.errors import UsageError
 
+_LOOKS = 20
+_PAUSE = 0.1  # seconds
+
 
 def bring_up() -> str:
     """Start Ray, if it is not up, and have it stay; its address. Raises InfrastructureError when it does not come."""
@@ -25,10 +28,12 @@ def take_down() -> bool:
 async def _take_down() -> bool:
     from launcher.supervise.on_ray.hold import gone, release
 
-    holders = await release()
-    if holders is None:
-        return False
-    if holders:
-        raise UsageError("a run is using Ray; Ray goes when the run has ended", remedy="npu-launch ps shows the runs")
-    await gone()
-    return True
+    for _ in range(_LOOKS):  # the lease of a run that has just ended is still on its way out
+        holders = await release()
+        if holders is None:
+            return False
+        if holders == 0:
+            await gone()
+            return True
+        await asyncio.sleep(_PAUSE)
+    raise UsageError("a run is using Ray; Ray goes when the run has ended", remedy="npu-launch ps shows the runs")

@@ -10,19 +10,25 @@ import pytest
 from launcher.runs.record import is_held
 from launcher.runs.store import runtime_path
 from launcher.supervise.on_ray.hold import gone, head_lock, hold, release, stay
+from launcher.supervise.warm import take_down
 
 pytestmark = pytest.mark.usefixtures("home")
 
 
-def test_a_lease_taken_while_ray_is_going_down_gets_the_next_ray() -> None:
-    async def take_two() -> tuple[str, str]:
-        with await hold() as first:
+@pytest.mark.parametrize("pause", [0, 0.05, 0.3])
+def test_a_lease_taken_while_ray_is_going_down_is_on_a_ray_that_stays(pause: float) -> None:
+    async def take_two() -> None:
+        with await hold():
             pass
-        with await hold() as second:
-            return first.address, second.address
+        await asyncio.sleep(pause)
+        with await hold() as lease:
+            host, _, port = lease.address.rpartition(":")
+            for _ in range(10):
+                _, writer = await asyncio.open_connection(host, int(port))
+                writer.close()
+                await asyncio.sleep(0.1)
 
-    first, second = asyncio.run(take_two())
-    assert first != second
+    asyncio.run(take_two())
     asyncio.run(gone())
 
 
@@ -37,15 +43,17 @@ def test_two_leases_share_one_ray() -> None:
 
 
 def test_a_ray_that_was_told_to_stay_stays_until_it_is_released() -> None:
-    async def stay_and_release() -> int | None:
+    async def stay_and_hold() -> None:
         address = await stay()
         with await hold() as lease:
             assert lease.address == address
+        await asyncio.sleep(0.5)
         assert is_held(head_lock())
-        return await release()
 
-    assert asyncio.run(stay_and_release()) == 0
-    asyncio.run(gone())
+    asyncio.run(stay_and_hold())
+    assert take_down()
+    assert not is_held(head_lock())
+    assert not take_down()
 
 
 def test_asking_for_a_ray_that_is_not_there_makes_nothing() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from launcher.planning.model import Target
 from launcher.planning.place import Place
@@ -24,6 +25,11 @@ class Job:
     def world_size(self) -> int:
         """The number of ranks."""
         return len(self.seats)
+
+    @cached_property
+    def numbers_devices_from_0(self) -> bool:
+        """Whether every host's devices in use are 0 to n-1."""
+        return all(ids == tuple(range(len(ids))) for ids in {seat.device_ids for seat in self.seats})
 
     @property
     def meeting_port(self) -> str:

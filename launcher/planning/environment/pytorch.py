@@ -23,15 +23,15 @@ def _of_rank(job: Job, seat: Seat) -> Mapping[str, str]:
 
 
 def _visible_devices(job: Job, seat: Seat) -> Mapping[str, str]:
-    """Make device LOCAL_RANK the rank's own where a host's devices are not 0 to n-1.
+    """Make device LOCAL_RANK the rank's own where the devices of any host are not 0 to n-1.
 
     Scripts select `npu:LOCAL_RANK`, and the runtime numbers the visible devices from 0 (CANN environment variable
     reference, ASCEND_RT_VISIBLE_DEVICES: ascending ids, no spaces); ASCEND_DEVICE_ID counts within that list.
     """
-    ids = seat.device_ids
-    if job.target is Target.CPU or ids == tuple(range(len(ids))):
+    if job.target is Target.CPU or job.numbers_devices_from_0:
         return {}
-    return {"ASCEND_RT_VISIBLE_DEVICES": ",".join(map(str, ids)), "ASCEND_DEVICE_ID": str(seat.local_rank)}
+    ids = ",".join(map(str, seat.device_ids))
+    return {"ASCEND_RT_VISIBLE_DEVICES": ids, "ASCEND_DEVICE_ID": str(seat.local_rank)}
 
 
 CONTRACT = Contract(

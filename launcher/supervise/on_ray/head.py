@@ -22,7 +22,7 @@ from typing import Any
 
 from launcher.errors import InfrastructureError
 from launcher.runs.record import Lock
-from launcher.runs.store import remove_runtime_directory
+from launcher.runs.store import make_runtime_directory, remove_runtime_directory
 from launcher.supervise.on_ray.settings import ray_environment, session_directory, start_command, token_path
 
 _START_TIMEOUT = 120.0  # seconds; a busy machine takes ten
@@ -212,7 +212,8 @@ def main() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_runtime_directory()
+    directory.mkdir(mode=0o700, exist_ok=True)
     shutil.rmtree(session_directory(directory), ignore_errors=True)  # of a head that was killed
 
     async def serve() -> None:
