@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 _CHECKS_UNTIL_REVIVED = 3
 _CHECKS_UNTIL_LOST = 10
 _SETTLE_PAUSE = 0.05  # seconds
-_SETTLE_CHECKS = 80
+_SETTLE_CHECKS = 100
+_CHECKS_UNTIL_SETTLED = 40
 
 
 class FollowedRecord:
@@ -61,10 +62,12 @@ def settle(run: RunDirectory) -> RunState:
     """
     reader = RecordReader(run.layout.events)
     state = fold(reader.read())
-    for check in range(_SETTLE_CHECKS):
-        if state.phase.ended or run.is_supervised():
+    unsupervised = 0
+    for _ in range(_SETTLE_CHECKS):
+        if state.phase.ended or (run.is_supervised() and unsupervised < _CHECKS_UNTIL_SETTLED):
             break
-        if check == _SETTLE_CHECKS // 2:  # the keeper of a run that was started just now would be there
+        unsupervised += 1
+        if unsupervised == _CHECKS_UNTIL_SETTLED:  # the keeper of a run that was started just now would be there
             ensure_kept(run)
         time.sleep(_SETTLE_PAUSE)
         state = fold(reader.read(), state)
