@@ -62,12 +62,10 @@ def settle(run: RunDirectory) -> RunState:
     """
     reader = RecordReader(run.layout.events)
     state = fold(reader.read())
-    unsupervised = 0
-    for _ in range(_SETTLE_CHECKS):
-        if state.phase.ended or (run.is_supervised() and unsupervised < _CHECKS_UNTIL_SETTLED):
+    for check in range(_SETTLE_CHECKS):
+        if state.phase.ended or (run.is_supervised() and check < _CHECKS_UNTIL_SETTLED):
             break
-        unsupervised += 1
-        if unsupervised == _CHECKS_UNTIL_SETTLED:  # the keeper of a run that was started just now would be there
+        if check == _CHECKS_UNTIL_SETTLED:  # the keeper of a run that was started just now would be there
             ensure_kept(run)
         time.sleep(_SETTLE_PAUSE)
         state = fold(reader.read(), state)
