@@ -28,6 +28,7 @@ TOOLS = ROOT / ".bootstrap"
 ENVIRONMENT = ROOT / ".venv"
 STAMP = ENVIRONMENT / ".synced"
 UV_VERSION = "0.13.8"
+OLDEST_UV = (0, 7)  # that reads our uv.lock
 PYTHONS = ("python3.12", "python3.11", "python3.10")
 
 
@@ -77,7 +78,7 @@ def find_uv(python: str) -> str:
     """uv from PATH, from an earlier time, by pip in a virtual environment, or as a bare wheel where there is no pip."""
     installed = TOOLS / "bin" / "uv"
     on_path = shutil.which("uv")
-    if on_path and subprocess.run([on_path, "--version"], capture_output=True).returncode == 0:
+    if on_path and uv_version(on_path) >= OLDEST_UV:
         return on_path
     if installed.exists():
         return str(installed)
@@ -88,6 +89,13 @@ def find_uv(python: str) -> str:
         if subprocess.run([*pip, f"uv=={UV_VERSION}"]).returncode == 0:
             return str(installed)
     return unpack_uv(installed)  # Debian without python3-venv, for one
+
+
+def uv_version(uv: str) -> tuple[int, ...]:
+    """Its version as numbers; () when it does not run, as a shim of pyenv may not."""
+    said = subprocess.run([uv, "--version"], capture_output=True, text=True).stdout
+    match = re.match(r"uv (\d+)\.(\d+)", said)
+    return (int(match[1]), int(match[2])) if match else ()
 
 
 def unpack_uv(target: Path) -> str:
