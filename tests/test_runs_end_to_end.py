@@ -226,12 +226,20 @@ def test_the_group_is_restarted_as_often_as_the_recipe_says(tmp_path: Path) -> N
     assert state.phase is RunPhase.GAVE_UP
 
 
-def test_a_script_that_cannot_be_executed_is_no_case_for_a_restart(tmp_path: Path) -> None:
-    recipe = write_recipe(tmp_path, "exit 0", restart={"policy": "group", "max_restarts": 2})
-    (tmp_path / "test.sh").write_text("#!/no/such/interpreter\n")
+def test_a_program_that_is_gone_by_the_restart_is_no_case_for_another(tmp_path: Path) -> None:
+    script = f"[ $RANK_ID = 0 ] && rm {tmp_path}/test.sh; exit 1"
+    recipe = write_recipe(tmp_path, script, ranks=1, restart={"policy": "group", "max_restarts": 5})
     done = npu_launch(recipe)
     assert done.code == ExitCode.JOB_FAILED
     assert "cannot execute" in done.err
+    assert len(latest().state().attempts) == 2
+
+
+def test_a_run_keeps_its_number_of_ranks(tmp_path: Path) -> None:
+    npu_launch(write_recipe(tmp_path, "exit 1", ranks=2))
+    refused = npu_launch("rerun", "--set", "ranks=1")
+    assert refused.code == ExitCode.USAGE
+    assert "keeps its number of ranks" in refused.err
     assert len(latest().state().attempts) == 1
 
 

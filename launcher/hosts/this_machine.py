@@ -7,8 +7,9 @@ import os
 import socket
 from pathlib import Path
 
-from launcher.errors import PreflightError, SpecError, UsageError
+from launcher.errors import PreflightError, UsageError
 from launcher.hosts.machine_files import device_ids, read_npus
+from launcher.hosts.program import check_program
 from launcher.specs import Cluster, Framework, Host, Recipe, load_cluster
 
 _LOOPBACK = "127.0.0.1"
@@ -20,9 +21,9 @@ def resolve_cluster(recipe: Recipe, cluster: Path | None) -> Cluster:
     This machine is its NPUs, or where it has none its CPU with a process slot for every rank: `Cluster.is_cpu` tells.
     Raises SpecError for a spec that cannot be read (never a silent fallback to this machine), and PreflightError.
     """
-    if cluster is not None:
+    if cluster is not None and (cluster != Path("auto") or cluster.exists()):
         return load_cluster(cluster)
-    if recipe.cluster != "auto":
+    if cluster is None and recipe.cluster != "auto":
         return load_cluster(recipe.directory / recipe.cluster)
     npus = read_npus()
     name = socket.gethostname() or "localhost"
@@ -48,13 +49,7 @@ def check_this_machine(recipe: Recipe, cluster: Cluster) -> None:
             expected="one host with an address of this machine; this version does not start ranks on other hosts",
             remedy="npu-launch plan RECIPE -c CLUSTER -o sh writes what to run there",
         )
-    script = recipe.script_path
-    if not script.is_file():
-        raise SpecError(
-            f"script {'is no file' if script.exists() else 'is not there'}: {script}",
-            where=str(recipe.source or "recipe"),
-            expected="a file, relative to the recipe",
-        )
+    check_program(recipe)
     if cluster.is_cpu:
         _check_framework(recipe)
     else:
@@ -93,6 +88,6 @@ def _check_devices(host: Host) -> None:
     if missing:
         raise PreflightError(
             f"host {host.name} has no {', '.join(f'/dev/davinci{number}' for number in missing)}",
-            expected=f"the devices of the cluster spec; here are {sorted(here) or 'none'} of uid {os.getuid()}",
+            expected=f"device nodes that uid {os.getuid()} may see; here are {sorted(here) or 'none'}",
             remedy="mend devices in the cluster spec, or pass the device nodes into the container (--device)",
         )

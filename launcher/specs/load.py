@@ -91,8 +91,9 @@ def _text(path: Path) -> str:
 
 def _sibling(path: Path) -> str:
     """What to do about a file that is not there: the file beside it that was meant, when there is one."""
-    close = nearest(path.name, _yaml_files(path.parent))
-    return f"did you mean {path.parent / close}?" if close else "check the path"
+    beside = {Path(name).stem: name for name in _yaml_files(path.parent)}
+    close = nearest(path.stem, beside)
+    return f"did you mean {path.parent / beside[close]}?" if close else "check the path"
 
 
 def _members(path: Path) -> str:

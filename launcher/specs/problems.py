@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, get_args, get_origin
@@ -18,6 +19,7 @@ from launcher.specs.frozen import FrozenMap
 from launcher.specs.nearest import nearest
 
 MOST_SHOWN: Final = 10
+_UNQUOTED: Final = r"[+-]?[0-9.]+(e[+-]?[0-9]+)?|true|false"
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,11 @@ class Problem:
 
 def spec_error(model: type[BaseModel], document: Document, error: ValidationError) -> SpecError:
     """All problems of a spec in one error; the first ten are spelt out."""
-    problems = [_problem(model, document, details) for details in error.errors(include_url=False)]
+    problems = [
+        _problem(model, document, details)
+        for details in error.errors(include_url=False)
+        if not (details["type"] == "too_short" and details["input"])  # pydantic counts only the items that are sound
+    ]
     mistyped = {problem.meant for problem in problems}
     problems = [problem for problem in problems if problem.missing not in mistyped or not problem.missing]
     problems.sort(key=lambda problem: _reading_order(problem.where))
@@ -70,9 +76,17 @@ def _problem(model: type[BaseModel], document: Document, details: ErrorDetails) 
         return Problem(f"{dotted} {context['reason']}", where)
     if kind == "refused":
         return Problem(f"{dotted} is {_shown(value)}, which {context['reason']}", where, form_of(annotation))
-    is_bare = isinstance(value, bool | int | float) and kind == "string_type"
-    remedy = "put it in quotes" if is_bare else "give a value, or remove the key" if value is None else ""
-    return Problem(f"{dotted} is {_shown(value)}", where, form_of(annotation), remedy)
+    return Problem(f"{dotted} is {_shown(value)}", where, form_of(annotation), _remedy(kind, value))
+
+
+def _remedy(kind: str, value: object) -> str:
+    if value is None:
+        return "give a value, or remove the key"
+    if kind == "string_type" and isinstance(value, bool | int | float):
+        return "put it in quotes"
+    if kind in ("int_type", "float_type", "bool_type") and isinstance(value, str) and re.fullmatch(_UNQUOTED, value):
+        return "remove the quotes"
+    return ""
 
 
 def _unknown_key(owner: Any, path: Path, where: str) -> Problem:

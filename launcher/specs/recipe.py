@@ -73,6 +73,12 @@ class Restart(Part):
         default=0, ge=0, le=1_000_000, description="How many restarts a run may use up before it gives up."
     )
 
+    @model_validator(mode="after")
+    def _is_sound(self) -> Restart:
+        if self.policy is RestartPolicy.NEVER and self.max_restarts:
+            raise refuse(f"is {self.max_restarts}, but the policy is never: say policy: group", "max_restarts")
+        return self
+
 
 Arguments = Annotated[
     Annotated[FrozenMap[ArgumentName, ArgumentValue], Form("a mapping of option names to values"), Tag("mapping")]

@@ -67,6 +67,11 @@ def rerun(run: RunDirectory, *, ranks: Sequence[int] | None = None, overrides: S
         recipe, cluster = read_specs(run)
         if overrides:
             recipe = load_recipe(run.layout.recipe, overrides)
+        if recipe.ranks != state.world_size:
+            raise UsageError(
+                f"ranks is {recipe.ranks}, but a run keeps its number of ranks, which is {state.world_size}",
+                remedy=f"npu-launch RECIPE --set ranks={recipe.ranks} starts a new run",
+            )
         selected = _selected(recipe, state, ranks)
         check_this_machine(recipe, cluster)
         if overrides:

@@ -13,7 +13,8 @@ from launcher.specs import Cluster, Device, Framework, Host, Recipe
 
 
 def recipe(folder: Path, **fields: object) -> Recipe:
-    (folder / "run.sh").touch()
+    (folder / "run.sh").write_text("#!/bin/sh\n")
+    (folder / "run.sh").chmod(0o755)
     values = {"name": "r", "framework": Framework.PLAIN, "ranks": 2, "script": str(folder / "run.sh"), **fields}
     return Recipe(**values)  # type: ignore[arg-type]
 
@@ -56,3 +57,30 @@ def test_missing_device_nodes_are_named(tmp_path: Path) -> None:
     npus = cluster("127.0.0.1", soc="Ascend910B3", devices=(Device(id=6), Device(id=7)))
     with pytest.raises(PreflightError, match=r"/dev/davinci6, /dev/davinci7"):
         check_this_machine(recipe(tmp_path), npus)
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "says"),
+    [
+        (b"#!/bin/sh\n", 0o644, "chmod +x"),
+        (b"echo hello\n", 0o755, "says no interpreter"),
+        (b"", 0o755, "says no interpreter"),
+        (b"#!\n", 0o755, "wants the interpreter"),
+        (b"#!/bin/sh\r\necho\r\n", 0o755, "Windows line ends"),
+        (b"#!/no/such/shell\n", 0o755, "/no/such/shell"),
+    ],
+)
+def test_a_script_that_no_kernel_would_execute_is_refused(tmp_path: Path, content: bytes, mode: int, says: str) -> None:
+    script = tmp_path / "bad.sh"
+    script.write_bytes(content)
+    script.chmod(mode)
+    with pytest.raises(SpecError) as raised:
+        check_this_machine(recipe(tmp_path, script=str(script)), cluster("127.0.0.1"))
+    assert says in str(raised.value)
+
+
+def test_an_interpreter_that_is_not_there_is_named(tmp_path: Path) -> None:
+    (tmp_path / "train.py").touch()
+    wanted = recipe(tmp_path, script=str(tmp_path / "train.py"), python="no-such-python")
+    with pytest.raises(SpecError, match="no-such-python"):
+        check_this_machine(wanted, cluster("127.0.0.1"))

@@ -58,7 +58,8 @@ def test_the_script_does_what_the_plan_says(tmp_path: Path) -> None:
     args = {"x": HOSTILE, "y": "{rank}\n$(touch x)"}
     launch = local_plan(tmp_path, args=args, env={"log": "`touch x`", "name": "{rank}"})
     done = run(launch, tmp_path)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    logs = [f"rank_{process.rank}: {process.log}" for process in launch.ranks]
+    assert (done.returncode, done.stdout, done.stderr.splitlines()) == (0, "", logs)
     for rank in launch.ranks:
         said = json.loads(Path(rank.log).read_text())
         assert tuple(said["argv"]) == rank.argv[2:]
@@ -74,7 +75,7 @@ def test_the_script_ends_all_ranks_when_one_fails(tmp_path: Path) -> None:
     begin = time.monotonic()
     done = run(launch, tmp_path)
     assert done.returncode == 1
-    assert done.stderr.startswith("rank_3 ended with exit code 7: ")
+    assert done.stderr.splitlines()[-1].startswith("rank_3 ended with exit code 7: ")
     assert time.monotonic() - begin < 30
 
 
@@ -84,6 +85,18 @@ def test_the_script_lets_independent_ranks_go_on(tmp_path: Path) -> None:
     launch = local_plan(tmp_path, script=str(tmp_path / "one"), gang=False, ranks=3)
     assert run(launch, tmp_path).returncode == 1
     assert [Path(rank.log).read_text() for rank in launch.ranks] == ["", "done\n", "done\n"]
+
+
+def test_the_script_ends_what_a_rank_leaves_behind_and_overwrites_no_log(tmp_path: Path) -> None:
+    (tmp_path / "one").write_text(f"#!{BASH}\nsleep 300 &\necho $!\n")
+    (tmp_path / "one").chmod(0o755)
+    launch = local_plan(tmp_path, script=str(tmp_path / "one"), ranks=1)
+    assert run(launch, tmp_path).returncode == 0
+    left = int(Path(launch.ranks[0].log).read_text())
+    assert not psutil.pid_exists(left) or psutil.Process(left).status() == psutil.STATUS_ZOMBIE
+    again = run(launch, tmp_path)
+    assert again.returncode == 2
+    assert "is there already" in again.stderr
 
 
 def test_the_script_takes_its_ranks_with_it(tmp_path: Path) -> None:

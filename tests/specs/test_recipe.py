@@ -147,9 +147,7 @@ RECIPES = st.fixed_dictionaries(
         "checkpoint": st.fixed_dictionaries(
             {"dir": SAFE.filter(bool), "resume_arg": KEYS, "pattern": SAFE.filter(bool)}
         ),
-        "restart": st.fixed_dictionaries(
-            {"policy": st.sampled_from(["never", "group"]), "max_restarts": st.integers(0, 99)}
-        ),
+        "restart": st.fixed_dictionaries({"policy": st.just("group"), "max_restarts": st.integers(0, 99)}),
         "gang": st.booleans(),
         "grace": st.floats(0, 86400),
         "scheduler_port": st.none() | st.integers(1024, 65535),
@@ -166,3 +164,8 @@ def test_a_dumped_recipe_reads_back_as_the_same_recipe(tmp_path: Path, values: d
     file.write_text(dump_yaml(original), encoding="utf-8", newline="")
     assert load_recipe(file) == original
     assert dump_yaml(load_recipe(file)) == dump_yaml(original)
+
+
+def test_restarts_without_a_policy_that_restarts_are_refused() -> None:
+    with pytest.raises(SpecError, match="say policy: group"):
+        recipe(restart={"max_restarts": 3})

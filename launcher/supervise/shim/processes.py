@@ -128,6 +128,7 @@ def _become(process: Mapping[str, Any], environment: Mapping[str, str], log: int
         os.chdir(process["cwd"])
         os.execvpe(process["argv"][0], process["argv"], environment)  # every other descriptor is close-on-exec
     except BaseException as error:
-        os.write(report, f"cannot execute {process['argv'][0]!r} in {process['cwd']!r}: {error}".encode()[:4000])
+        reason = getattr(error, "strerror", None) or error
+        os.write(report, f"cannot execute {process['argv'][0]!r} in {process['cwd']!r}: {reason}".encode()[:4000])
     finally:
         os._exit(127)

@@ -1,0 +1,52 @@
+"""Whether what a recipe wants to run can be run here: told before a run starts, and not by its ranks."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from launcher.errors import SpecError
+from launcher.specs import Recipe
+
+
+def check_program(recipe: Recipe) -> None:
+    """Refuse a script that is not there, and one that no kernel would execute. Raises SpecError."""
+    where = str(recipe.source or "recipe")
+    script = recipe.script_path
+    if not script.is_file():
+        raise SpecError(
+            f"script {'is no file' if script.exists() else 'is not there'}: {script}",
+            where=where,
+            expected="a file, relative to the recipe",
+        )
+    if not recipe.runs_python:
+        _check_executable(script, where)
+    elif recipe.python_command is not None and shutil.which(recipe.python_command) is None:
+        raise SpecError(
+            f"python is {recipe.python_command}, which is no program here",
+            where=where,
+            expected="a Python interpreter: a name on PATH, or a path",
+        )
+
+
+def _check_executable(script: Path, where: str) -> None:
+    with script.open("rb") as file:
+        first = file.readline(4096)
+    if not os.access(script, os.X_OK):
+        raise SpecError(f"script is not executable: {script}", where=where, remedy=f"chmod +x {script}")
+    if first.startswith(b"\x7fELF"):
+        return
+    if not first.startswith(b"#!"):
+        raise SpecError(
+            f"script says no interpreter: {script}", where=where, expected="a first line such as #!/bin/bash"
+        )
+    if first.endswith(b"\r\n"):
+        raise SpecError(f"script has Windows line ends: {script}", where=where, remedy=f"sed -i 's/\\r$//' {script}")
+    interpreter = os.fsdecode(first[2:].split()[0]) if first[2:].split() else ""
+    if shutil.which(interpreter) is None:
+        raise SpecError(
+            f"script wants the interpreter {interpreter!r}, which is no program here: {script}",
+            where=where,
+            expected="a first line such as #!/bin/bash",
+        )
