@@ -82,18 +82,17 @@ def signal_group(pid: int, number: signal.Signals) -> None:
 
 
 def descendants(root: int) -> list[int]:
-    """Every living process below `root`; zombies are on their way out and do not count."""
+    """Every process below `root`, zombies included: one may have threads that still hold a device."""
     children: dict[int, list[int]] = {}
     for name in os.listdir("/proc"):
         if not name.isdigit():
             continue
         try:
             with open(f"/proc/{name}/stat", "rb") as file:
-                state, parent = file.read().rpartition(b")")[2].split()[:2]
-        except (OSError, ValueError):
+                parent = int(file.read().rpartition(b")")[2].split()[1])
+        except (OSError, ValueError, IndexError):
             continue
-        if state not in (b"Z", b"X"):
-            children.setdefault(int(parent), []).append(int(name))
+        children.setdefault(parent, []).append(int(name))
     found, todo = [], [root]
     while todo:
         below = children.get(todo.pop(), [])
