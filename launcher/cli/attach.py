@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from launcher.cli.following import Following, Screen
 from launcher.cli.interrupts import Interrupts
-from launcher.cli.output import Printer, is_terminal, styled, talk, wants_plain
+from launcher.cli.output import Printer, complain, has_cursor, is_terminal, styled, talk
 from launcher.cli.summary import phase_style, phase_word, summary, while_it_runs
 from launcher.cli.view import RunView, last_words
 from launcher.errors import ExitCode, NpuLaunchError
@@ -21,15 +21,16 @@ from launcher.logs.follow import SAFETY_TICK
 if TYPE_CHECKING:
     from launcher.runs.store import RunDirectory
 
+_QUESTION = "[s]top it, [d]etach, or [G]o on? "
 _PAUSE_SECONDS = 0.02  # between two looks, so that chatty ranks cost hardly more than quiet ones
 
 
 class Answer(Enum):
     """What to do about an interrupt."""
 
-    STOP = "s"
-    DETACH = "d"
-    GO_ON = "g"
+    STOP = "stop"
+    DETACH = "detach"
+    GO_ON = "go on"
 
 
 def attach(run: RunDirectory, interrupts: Interrupts, *, since: int | None) -> ExitCode:
@@ -59,7 +60,7 @@ def tell_end(run: RunDirectory, view: RunView) -> None:
 
 
 def _screen() -> Screen:
-    if wants_plain() or not (is_terminal(sys.stdout) and is_terminal(sys.stderr)):
+    if not (has_cursor() and is_terminal(sys.stdout) and is_terminal(sys.stderr)):
         from launcher.cli.plain import PlainScreen
 
         return PlainScreen()
@@ -109,7 +110,7 @@ def _stop(following: Following, came: set[signal.Signals]) -> bool:
     try:
         request_stop(following.run, "SIGTERM" if signal.SIGTERM in came else "Ctrl-C")
     except NpuLaunchError as error:
-        talk(f"npu-launch: error: {error}")
+        complain(str(error))
         return False
     talk("npu-launch: stopping the run; interrupt once more to leave without waiting for its end")
     return True
@@ -126,7 +127,7 @@ def _answer(following: Following, interrupts: Interrupts, came: set[signal.Signa
 def _ask(following: Following, interrupts: Interrupts) -> Answer:
     """Ask the person at the terminal; a second Ctrl-C is a clear answer, and the run's end makes the question void."""
     question = Printer(sys.stderr)
-    question.text("\nstop the run, detach, or go on? [s/d/G] ")
+    question.text(f"\n{_QUESTION}")
     keyboard = sys.stdin.fileno()
     while not following.run.state().phase.ended:
         readable, _, _ = select.select([keyboard, interrupts.fd], [], [], SAFETY_TICK)
@@ -137,7 +138,12 @@ def _ask(following: Following, interrupts: Interrupts) -> Answer:
         if signal.SIGHUP in came:
             return Answer.DETACH
         if keyboard in readable:
-            typed = os.read(keyboard, 1024).decode(errors="replace").strip().lower()[:1]
-            return Answer(typed) if typed in ("s", "d") else Answer.GO_ON
+            typed = os.read(keyboard, 1024).decode(errors="replace").strip().lower()
+            if not typed:
+                return Answer.GO_ON
+            for answer in Answer:
+                if answer.value.startswith(typed):
+                    return answer
+            question.text(_QUESTION)
     question.text("\n")
     return Answer.GO_ON

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from launcher.cli.options import RunArgument
+from launcher.cli.options import RunArgument, whole_number
 
 if TYPE_CHECKING:
     from launcher.runs.state import RunState
@@ -20,7 +20,12 @@ def logs(
     last: Annotated[
         int | None,
         typer.Option(
-            "-n", "--tail", metavar="N", min=0, help="Only the last N lines of each rank.", show_default=False
+            "-n",
+            "--tail",
+            metavar="N",
+            parser=whole_number("-n", 0),
+            help="Only the last N lines of each rank.",
+            show_default=False,
         ),
     ] = None,
     rank: Annotated[
@@ -29,7 +34,13 @@ def logs(
     ] = None,
     attempt: Annotated[
         int | None,
-        typer.Option("--attempt", metavar="N", min=1, help="Of this attempt; default: the latest.", show_default=False),
+        typer.Option(
+            "--attempt",
+            metavar="N",
+            parser=whole_number("--attempt", 1),
+            help="Of this attempt; default: the latest.",
+            show_default=False,
+        ),
     ] = None,
 ) -> int:
     """Print what the ranks of a run wrote, each line with its rank.

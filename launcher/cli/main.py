@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from launcher.cli import down, logs, plan, ps, rerun, run, status, stop, up
-from launcher.cli.output import accept_any_text, silence, talk
+from launcher.cli.output import accept_any_text, complain, open_closed_streams, silence
 from launcher.errors import ExitCode, NpuLaunchError
 
 _NAME = "npu-launch"
@@ -59,6 +59,7 @@ def _options(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; no exception leaves it."""
+    open_closed_streams()
     accept_any_text()
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
@@ -67,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = command.main(arguments, prog_name=_NAME, standalone_mode=False)
         sys.stdout.flush()
     except NpuLaunchError as error:
-        talk(f"{_NAME}: error: {error}")
+        complain(str(error))
         code = error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         code = ExitCode.INTERRUPTED
@@ -111,7 +112,7 @@ def _usage_error(error: Exception) -> ExitCode | None:
     context = getattr(error, "ctx", None)
     where = context.command_path if context is not None else _NAME
     if message := describe():
-        talk(f"{_NAME}: error: {message[0].lower()}{message[1:]}\n  remedy    {where} --help")
+        complain(f"{message[0].lower()}{message[1:]}\n  remedy    {where} --help")
     return ExitCode.USAGE
 
 
@@ -120,7 +121,7 @@ def _machine_error(error: Exception) -> ExitCode | None:
     if not isinstance(error, OSError) or error.errno not in _MACHINE_ERRORS:
         return None
     where = f"{error.filename}: " if error.filename else ""
-    talk(f"{_NAME}: error: {where}{error.strerror}")
+    complain(f"{where}{error.strerror}")
     return ExitCode.INFRASTRUCTURE
 
 
@@ -138,7 +139,7 @@ def _bug(error: Exception) -> ExitCode:
         kept = f"the details are in {path}"
     except Exception as unwritten:
         kept = f"the details could not be written to {path}: {unwritten.__class__.__name__}"
-    talk(f"{_NAME}: error: {what}\n  this is a bug in {_NAME}, not in your job; {kept}")
+    complain(f"{what}\n  this is a bug in {_NAME}, not in your job; {kept}")
     return ExitCode.INFRASTRUCTURE
 
 

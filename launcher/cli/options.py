@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
+
+
+def whole_number(option: str, least: int) -> Callable[[str], int]:
+    """What turns an option's text into a number from `least` up; it raises UsageError for any other text."""
+
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdecimal()) or len(text) > 18 or int(text) < least:
+            raise_not(option, text, f"a whole number from {least} up")
+        return int(text)
+
+    return parse
+
+
+def raise_not(option: str, text: str, expected: str) -> NoReturn:
+    """Say that an option's text is not what it has to be. Raises UsageError."""
+    from launcher.errors import UsageError
+
+    raise UsageError(f"{option} is '{text}'", expected=expected)
+
 
 RecipeArgument = Annotated[Path, typer.Argument(metavar="RECIPE", help="What to run: a YAML file.", show_default=False)]
 ClusterOption = Annotated[
@@ -33,6 +53,19 @@ EnvOption = Annotated[
         "--env",
         metavar="NAME=VALUE",
         help="Set a variable for all ranks; may be repeated.",
+        show_default=False,
+    ),
+]
+NameOption = Annotated[
+    str | None, typer.Option("--name", metavar="NAME", help="Call the run this.", show_default=False)
+]
+MaxRestartsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--max-restarts",
+        metavar="N",
+        parser=whole_number("--max-restarts", 0),
+        help="Restart a failed run at most N times.",
         show_default=False,
     ),
 ]

@@ -19,6 +19,24 @@ def talk(text: str) -> None:
     Printer(sys.stderr).line(text)
 
 
+def complain(text: str) -> None:
+    """An error, of which every line is made harmless: it may quote what somebody typed or a file holds."""
+    from launcher.logs.safe import safe_line
+
+    lines = f"npu-launch: error: {text}".replace("\r", "\\x0d").split("\n")
+    talk("\n".join(map(safe_line, lines)))
+
+
+def open_closed_streams() -> None:
+    """Put /dev/null where a standard descriptor is closed, as cron may do, so that no other file lands there."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))
+
+
 def accept_any_text() -> None:
     """Write what the terminal's encoding has no character for as an escape instead of failing."""
     for stream in (sys.stdout, sys.stderr):
@@ -44,9 +62,19 @@ def is_terminal(stream: TextIO) -> bool:
         return False
 
 
-def wants_plain() -> bool:
-    """Whether the environment asks for text without colours or cursor movements."""
-    return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM", "dumb") == "dumb"
+def columns() -> int:
+    """How wide a line on stdout may be; 80 cells where that is no terminal."""
+    if not is_terminal(sys.stdout):
+        return 80
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or 80
+    except OSError:
+        return 80
+
+
+def has_cursor() -> bool:
+    """Whether a terminal of this environment can do more than add lines."""
+    return os.environ.get("TERM", "dumb") != "dumb"
 
 
 class Printer:
@@ -79,6 +107,6 @@ _STYLES = {"good": "\x1b[1;32m", "bad": "\x1b[1;31m", "warn": "\x1b[1;33m"}
 
 def styled(text: str, style: str, stream: TextIO) -> str:
     """The text in a colour (good, bad or warn) where the stream shows colours."""
-    if wants_plain() or not is_terminal(stream):
+    if os.environ.get("NO_COLOR") or not has_cursor() or not is_terminal(stream):
         return text
     return f"{_STYLES[style]}{text}\x1b[0m"

@@ -79,7 +79,8 @@ def _sentence(event: Event, view: RunView) -> str:
         case AttemptStarted():
             start = f" from {safe_line(event.resume_from)}" if event.resume_from else ""
             logs = safe_line(str(RunLayout(view.path).attempt(event.attempt).ranks))
-            return f"attempt {event.attempt}: starting {count(len(event.ranks), 'rank')}{start}; logs of all: {logs}"
+            follow = f"rank {event.ranks[0]}'s lines follow, those of all: " if len(event.ranks) > 1 else "logs: "
+            return f"attempt {event.attempt}: starting {count(len(event.ranks), 'rank')}{start}; {follow}{logs}"
         case ShimLost():
             return f"the process that kept the ranks on {_host(event)} is gone, and they with it"
         case StopRequested():

@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from launcher.cli.options import ClusterOption, EnvOption, RecipeArgument, SetOption
+from launcher.cli.options import (
+    ClusterOption,
+    EnvOption,
+    MaxRestartsOption,
+    NameOption,
+    RecipeArgument,
+    SetOption,
+    raise_not,
+)
 
 
 class PlanFormat(str, Enum):
@@ -18,13 +26,30 @@ class PlanFormat(str, Enum):
     SH = "sh"
 
 
+def _format(text: str) -> PlanFormat:
+    try:
+        return PlanFormat(text)
+    except ValueError:
+        raise_not("-o", text, "text, json or sh")
+
+
 def plan(
     recipe: RecipeArgument,
     cluster: ClusterOption = None,
     set_: SetOption = None,
     env: EnvOption = None,
+    name: NameOption = None,
+    max_restarts: MaxRestartsOption = None,
     output: Annotated[
-        PlanFormat, typer.Option("-o", "--output", help="For people, for programs, or as a shell script.")
+        PlanFormat,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="[text|json|sh]",
+            parser=_format,
+            help="For people, for programs, or as a shell script.",
+            show_default="text",
+        ),
     ] = PlanFormat.TEXT,
 ) -> int:
     """Show what a run would do, starting nothing.
@@ -34,11 +59,12 @@ def plan(
     npu-launch plan recipes/resnext_8p.yaml -c cluster.yaml -o json
     """
     from launcher.cli.output import put
-    from launcher.cli.run import resolve
+    from launcher.cli.run import overrides, resolve
     from launcher.planning import render_sh, render_text
     from launcher.supervise.launch import preview
 
-    made = preview(*resolve(recipe, cluster, set_ or (), env or ()))
+    loaded, resolved = resolve(recipe, cluster, overrides(set_ or (), max_restarts), env or ())
+    made = preview(loaded, resolved, name)
     if output is PlanFormat.JSON:
         put(made.model_dump_json(indent=2))
     else:

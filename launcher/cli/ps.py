@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from launcher.cli.options import JsonOption
 
+_SHOWN = 20
 
-def ps(as_json: JsonOption = False) -> int:
-    """List your runs, the latest first.
+
+def ps(
+    show_all: Annotated[bool, typer.Option("--all", help="Also those that ended longer ago.")] = False,
+    as_json: JsonOption = False,
+) -> int:
+    """List your last 20 runs and those that have not ended, the latest first.
+
+    With --json it is all of them.
 
     \b
     npu-launch ps
+    npu-launch ps --all
     npu-launch ps --json | jq -r '.[] | select(.phase == "running").run'
     """
     import json
     import time
 
     from launcher.cli.documents import run_document
-    from launcher.cli.output import put, talk
+    from launcher.cli.output import columns, put, talk
     from launcher.cli.view import RunView
-    from launcher.cli.wording import duration
+    from launcher.cli.wording import cut, duration
     from launcher.logs.safe import safe_line
     from launcher.runs.store import all_runs
 
@@ -30,8 +42,9 @@ def ps(as_json: JsonOption = False) -> int:
     if not views:
         talk("npu-launch: no runs yet; npu-launch RECIPE starts one")
         return 0
+    shown = [view for place, view in enumerate(views) if show_all or place < _SHOWN or not view.state.phase.ended]
     rows = [("RUN", "STATE", "RANKS", "ATTEMPTS", "AGE", "DURATION", "NAME")]
-    for view in views:
+    for view in shown:
         state = view.state
         rows.append(
             (
@@ -41,10 +54,14 @@ def ps(as_json: JsonOption = False) -> int:
                 str(len(state.attempts)),
                 duration(now - state.created),
                 duration(view.elapsed),
-                safe_line(state.name, 60),
+                safe_line(state.name),
             )
         )
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        put("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
+    room = max(columns() - sum(widths) - 2 * len(widths), len("NAME"))
+    for *cells, name in rows:
+        padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=True)]
+        put("  ".join([*padded, cut(name, room)]).rstrip())
+    if older := len(views) - len(shown):
+        talk(f"… {older} older: npu-launch ps --all")
     return 0

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from launcher.cli.options import ClusterOption, DetachOption, EnvOption, RecipeArgument, SetOption
+from launcher.cli.options import (
+    ClusterOption,
+    DetachOption,
+    EnvOption,
+    MaxRestartsOption,
+    NameOption,
+    RecipeArgument,
+    SetOption,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,11 +29,8 @@ def run(
     set_: SetOption = None,
     env: EnvOption = None,
     detach: DetachOption = False,
-    name: Annotated[str | None, typer.Option(metavar="NAME", help="Call the run this.", show_default=False)] = None,
-    max_restarts: Annotated[
-        int | None,
-        typer.Option(metavar="N", min=0, help="Restart a failed run at most N times.", show_default=False),
-    ] = None,
+    name: NameOption = None,
+    max_restarts: MaxRestartsOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan; start nothing, write nothing.")] = False,
 ) -> int:
     """Start a run and follow it until it has ended.
@@ -40,13 +45,13 @@ def run(
 
     \b
     Exit codes: 0 the job succeeded, 1 it failed, 2 bad spec or usage,
-    4 infrastructure, 5 gave up after restarts, 130 interrupted.
+    3 the machine is not fit for it, 4 infrastructure, 5 gave up after
+    restarts, 130 interrupted.
     """
     from launcher.cli.interrupts import Interrupts
     from launcher.supervise.launch import preview, start
 
-    overrides = [*(set_ or ()), *([] if max_restarts is None else [f"restart.max_restarts={max_restarts}"])]
-    loaded, resolved = resolve(recipe, cluster, overrides, env or ())
+    loaded, resolved = resolve(recipe, cluster, overrides(set_ or (), max_restarts), env or ())
     if dry_run:
         from launcher.cli.output import put
         from launcher.planning import render_text
@@ -61,6 +66,17 @@ def run(
         from launcher.cli.attach import attach  # what shows a run is loaded while its ranks start
 
         return int(attach(started, interrupts, since=1))
+
+
+def overrides(sets: Sequence[str], max_restarts: int | None) -> list[str]:
+    """What `--set` and `--max-restarts` change in a recipe.
+
+    Who allows restarts wants them, so the policy follows, unless a `--set` says otherwise.
+    """
+    if max_restarts is None:
+        return list(sets)
+    policy = ["restart.policy=group"] if max_restarts else []
+    return [*policy, *sets, f"restart.max_restarts={max_restarts}"]
 
 
 def resolve(path: Path, cluster: Path | None, overrides: Sequence[str], env: Sequence[str]) -> tuple[Recipe, Cluster]:

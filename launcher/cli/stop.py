@@ -8,6 +8,7 @@ from launcher.cli.options import RunArgument
 def stop(run: RunArgument = None) -> int:
     """Stop a run and wait until its ranks are gone.
 
+    Where several runs are meant, it is the one that has not ended.
     Ranks get SIGTERM first, and SIGKILL when the recipe's `grace` is over.
     """
     import time
@@ -15,8 +16,9 @@ def stop(run: RunArgument = None) -> int:
 
     from launcher.cli.interrupts import Interrupts
     from launcher.cli.output import talk
-    from launcher.cli.summary import headline
+    from launcher.cli.summary import headline, phase_word
     from launcher.cli.view import RunView
+    from launcher.cli.wording import duration
     from launcher.errors import ExitCode
     from launcher.logs.follow import SAFETY_TICK, Watch
     from launcher.runs.state import RunPhase
@@ -24,9 +26,10 @@ def stop(run: RunArgument = None) -> int:
     from launcher.supervise.followed_record import FollowedRecord, settle
     from launcher.supervise.launch import request_stop
 
-    found = find_run(run)
+    found = find_run(run, prefer_running=True)
     state = settle(found)
-    if not state.phase.ended:
+    had_ended = state.phase.ended
+    if not had_ended:
         with Interrupts() as interrupts, closing(Watch()) as watch:
             watch.add(found.layout.events)
             request_stop(found, "npu-launch stop")
@@ -39,5 +42,9 @@ def stop(run: RunArgument = None) -> int:
                     return int(ExitCode.INTERRUPTED)
                 record.read()
             state = record.state
-    talk(headline(RunView(found.path, state, time.time())))
+    view = RunView(found.path, state, time.time())
+    if had_ended:
+        talk(f"run {found.id} had already ended: {phase_word(state.phase)} after {duration(view.elapsed)}")
+    else:
+        talk(headline(view))
     return int(ExitCode.INFRASTRUCTURE if state.phase is RunPhase.LOST else ExitCode.OK)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from launcher.cli.view import RunView
-from launcher.cli.wording import count, duration, quantity, rank_list, ranks_phrase, step_time
+from launcher.cli.wording import count, duration, quantity, rank_list, ranks_pattern, ranks_phrase, step_time
 from launcher.logs.metrics import Evaluation
 from launcher.logs.safe import safe_line
 from launcher.planning.layout import RunLayout
@@ -158,8 +158,7 @@ def _weights(view: RunView) -> str:
 def _logs(view: RunView, attempt: AttemptState | None) -> str:
     home, path = str(Path.home()), str(view.path)
     if attempt is not None:
-        last = view.state.world_size - 1
-        path = f"{RunLayout(view.path).attempt(attempt.number).ranks}/{f'{{0..{last}}}' if last else '0'}/stdout.log"
+        path = f"{RunLayout(view.path).attempt(attempt.number).ranks}/{ranks_pattern(attempt.ranks)}/stdout.log"
     return safe_line("~" + path[len(home) :] if path.startswith(home + "/") else path)
 
 
@@ -182,10 +181,22 @@ def _next(view: RunView) -> Iterator[tuple[str, str]]:
     else:
         attempt = view.state.attempt
         if attempt is not None and attempt.first_failure is not None:
-            yield "next", f"npu-launch logs {run} --rank {rank_list([attempt.first_failure])}"
-            yield "", f"npu-launch rerun {run}"
+            logs = f"npu-launch logs {run} --rank {rank_list([attempt.first_failure])}"
+            if _ranks_are_independent(view, attempt):
+                yield "next", f"npu-launch rerun {run} --ranks failed"
+                yield "", logs
+            else:
+                yield "next", logs
+                yield "", f"npu-launch rerun {run}"
         else:
             yield "next", f"npu-launch rerun {run}"
+
+
+def _ranks_are_independent(view: RunView, attempt: AttemptState) -> bool:
+    """Whether the run shows that a rank's failure leaves the others alone: some did well, and nobody stopped any."""
+    return (
+        view.state.framework == "plain" and attempt.stopping is None and bool(view.state.ranks_in(RankPhase.SUCCEEDED))
+    )
 
 
 def while_it_runs(view: RunView) -> str:

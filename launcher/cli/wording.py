@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 from launcher.errors import UsageError
 
+_PATTERN_PARTS = 6
+
 
 def duration(seconds: float) -> str:
     """`0.8s`, `42s`, `4m12s`, `3h05m`, `2d04h`."""
@@ -56,6 +58,29 @@ def ranks_phrase(ranks: Iterable[int]) -> str:
     """`rank 3`, `ranks 0-3,7`."""
     members = sorted(ranks)
     return f"rank {members[0]}" if len(members) == 1 else f"ranks {rank_list(members)}"
+
+
+def ranks_pattern(ranks: Iterable[int]) -> str:
+    """`3`, `{0..7}`, `{0,{2..3}}` with braces as a shell takes them, `*` where these would be long."""
+    parts = [part.replace("-", "..") for part in rank_list(ranks).split(",")]
+    if not parts[0] or len(parts) > _PATTERN_PARTS:
+        return "*"
+    if len(parts) == 1:
+        return f"{{{parts[0]}}}" if ".." in parts[0] else parts[0]
+    return f"{{{','.join(f'{{{part}}}' if '..' in part else part for part in parts)}}}"
+
+
+def cut(text: str, cells: int) -> str:
+    """A text cut to so many cells of a terminal, in which a Chinese character takes two."""
+    if text.isascii():
+        return text if len(text) <= cells else text[: max(cells - 1, 0)] + "…"
+    from rich.cells import cell_len
+
+    if cell_len(text) <= cells:
+        return text
+    while text and cell_len(text) > cells - 1:
+        text = text[:-1]
+    return text + "…"
 
 
 def parse_ranks(text: str, world_size: int) -> tuple[int, ...]:

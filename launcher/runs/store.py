@@ -19,6 +19,7 @@ from launcher.runs.record import Lock, RecordReader, RecordWriter, is_held
 from launcher.runs.state import RunPhase, RunState, fold
 
 _SLUG_LENGTH = 40
+_NAMES_SHOWN = 5
 
 
 def home() -> Path:
@@ -200,12 +201,19 @@ def write_file(path: Path, text: str) -> None:
 
 
 def all_runs() -> list[RunDirectory]:
-    """This user's runs, oldest first."""
+    """This user's runs, oldest first. Raises InfrastructureError when they cannot be looked at."""
     found: list[tuple[float, RunDirectory]] = []
     try:
         entries: Iterable[Path] = list((home() / "runs").iterdir())
-    except OSError:
+    except FileNotFoundError:
         return []
+    except OSError as error:
+        raise InfrastructureError(
+            f"cannot read your runs: {error.strerror or error}",
+            where=str(home() / "runs"),
+            expected="a folder that you may read",
+            remedy="mend its permissions, or set NPU_LAUNCH_HOME to another folder",
+        ) from error
     for path in entries:
         try:
             manifest = json.loads((path / "run.json").read_text(encoding="utf-8"))
@@ -215,24 +223,39 @@ def all_runs() -> list[RunDirectory]:
     return [run for _, run in sorted(found, key=lambda item: (item[0], item[1].id))]
 
 
-def find_run(name: str | None) -> RunDirectory:
+def find_run(name: str | None, *, prefer_running: bool = False) -> RunDirectory:
     """The run with this id, or with an id that begins so; without a name, the latest.
 
-    Raises UsageError when there is none, or more than one.
+    With `prefer_running`, where several are meant and one alone has not ended, that one. Raises UsageError when there
+    is none, or more than one, and InfrastructureError when the runs cannot be looked at.
     """
+    if name == "":
+        raise UsageError("a run's name is empty", expected="a run's id or how it begins", remedy="npu-launch ps")
     runs = all_runs()
     if name is None:
         if not runs:
             raise UsageError("no runs yet", where=str(home() / "runs"), remedy="npu-launch RECIPE starts one")
-        return runs[-1]
+        return (_unended(runs) if prefer_running else None) or runs[-1]
     found = [run for run in runs if run.id == name] or [run for run in runs if run.id.startswith(name)]
     if len(found) == 1:
         return found[0]
+    if prefer_running and (unended := _unended(found)) is not None:
+        return unended
     if found:
-        names = ", ".join(run.id for run in found[:5])
-        raise UsageError(f"'{name}' fits {len(found)} runs: {names}", remedy="give more of the name")
+        names = ", ".join(run.id for run in found[: -_NAMES_SHOWN - 1 : -1])
+        more = f" and {len(found) - _NAMES_SHOWN} more" if len(found) > _NAMES_SHOWN else ""
+        raise UsageError(f"'{name}' fits {len(found)} runs: {names}{more}", remedy="give more of the name")
     latest = ", ".join(run.id for run in runs[-3:]) or "none"
     raise UsageError(f"no run is called '{name}'", expected=f"one of `npu-launch ps` (latest: {latest})")
+
+
+def _unended(runs: Iterable[RunDirectory]) -> RunDirectory | None:
+    """The one run whose record has no end, if there is one alone.
+
+    The record decides and not whether somebody keeps the run: of one that has just been started nobody does yet.
+    """
+    unended = [run for run in runs if run.state().ended is None]
+    return unended[0] if len(unended) == 1 else None
 
 
 def _slug(name: str) -> str:

@@ -44,7 +44,7 @@ def test_stopping_waits_until_the_ranks_are_gone(tmp_path: Path) -> None:
     assert run.state().phase is RunPhase.STOPPED
     again = npu_launch("stop", run.id)
     assert again.code == ExitCode.OK
-    assert "STOPPED" in again.err
+    assert f"run {run.id} had already ended: STOPPED after " in again.err
 
 
 def test_a_rerun_with_a_change_tells_only_of_its_own_attempt(tmp_path: Path) -> None:
@@ -80,3 +80,12 @@ def test_a_run_that_is_alive_is_not_run_again(tmp_path: Path) -> None:
         assert f"npu-launch stop {run.id}" in done.err
         npu_launch("stop")
         wait_until_ended(run)
+
+
+def test_allowing_restarts_asks_for_them_and_a_set_that_forbids_them_is_a_contradiction(tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path, "exit 3", restart={"policy": "never"})
+    assert npu_launch(recipe, "--max-restarts", "1").code == ExitCode.GAVE_UP
+    refused = npu_launch(recipe, "--max-restarts", "1", "--set", "restart.policy=never")
+    assert refused.code == ExitCode.USAGE
+    assert "the policy is never" in refused.err
+    assert npu_launch("plan", recipe, "--name", "other", "--max-restarts", "1").code == ExitCode.OK

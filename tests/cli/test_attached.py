@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -69,11 +70,13 @@ def test_ctrl_c_asks_and_detaching_lets_the_run_go_on(tmp_path: Path, terminal: 
     screen = terminal(training(tmp_path))
     screen.expect("3  running")
     screen.interrupt()
-    screen.expect(r"stop the run, detach, or go on\? \[s/d/G\]")
+    screen.expect(r"\[s\]top it, \[d\]etach, or \[G\]o on\?")
+    screen.type("what\n")
+    screen.expect(r"\[G\]o on\?")
     screen.type("\n")
     screen.expect("RUNNING for")
     screen.interrupt()
-    screen.expect(r"\[s/d/G\]")
+    screen.expect(r"\[G\]o on\?")
     screen.type("d\n")
     screen.expect("detached; run .* goes on")
     assert screen.wait() == ExitCode.OK
@@ -84,7 +87,7 @@ def test_ctrl_c_twice_stops_the_run(tmp_path: Path, terminal: Open) -> None:
     screen = terminal(training(tmp_path))
     screen.expect("3  running")
     screen.interrupt()
-    screen.expect(r"\[s/d/G\]")
+    screen.expect(r"\[G\]o on\?")
     screen.interrupt()
     screen.expect("stopping the run")
     screen.expect("STOPPED after .*\n  reason  stopped by Ctrl-C")
@@ -96,7 +99,7 @@ def test_ctrl_c_and_s_stops_the_run(tmp_path: Path, terminal: Open) -> None:
     screen = terminal(training(tmp_path))
     screen.expect("3  running")
     screen.interrupt()
-    screen.expect(r"\[s/d/G\]")
+    screen.expect(r"\[G\]o on\?")
     screen.type("s\n")
     screen.expect("STOPPED")
     assert screen.wait() == ExitCode.INTERRUPTED
@@ -106,7 +109,7 @@ def test_a_run_that_ends_while_it_is_asked_makes_the_question_void(tmp_path: Pat
     screen = terminal(training(tmp_path, steps=60))
     screen.expect("3  running")
     screen.interrupt()
-    screen.expect(r"\[s/d/G\]")
+    screen.expect(r"\[G\]o on\?")
     screen.expect("SUCCEEDED")
     assert screen.wait() == ExitCode.OK
 
@@ -150,9 +153,15 @@ def test_a_second_terminal_follows_the_same_run_and_its_ctrl_c_is_its_own(tmp_pa
     assert latest().state().phase is RunPhase.RUNNING
 
 
-@pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
-def test_a_terminal_that_wants_plain_text_gets_it(tmp_path: Path, terminal: Open, environment: dict[str, str]) -> None:
-    screen = terminal(training(tmp_path, steps=3), **environment)
+def test_no_colour_is_no_reason_to_draw_nothing(tmp_path: Path, terminal: Open) -> None:
+    screen = terminal(training(tmp_path, steps=20, pace=0.05), NO_COLOR="1")
+    screen.expect(r"3  running .* \d+/20")
+    assert screen.wait() == ExitCode.OK
+    assert not re.search(rb"\x1b\[[0-9;]*3[0-9]m", screen.raw)
+
+
+def test_a_terminal_without_a_cursor_gets_plain_text(tmp_path: Path, terminal: Open) -> None:
+    screen = terminal(training(tmp_path, steps=3), TERM="dumb")
     assert screen.wait() == ExitCode.OK
     assert b"\x1b" not in screen.raw
     assert "rank 0 | epoch: 1 step: 3, loss is 3.5" in screen.text
@@ -164,7 +173,7 @@ def test_away_from_a_terminal_rank_0_speaks_on_stdout_and_the_rest_on_stderr(tmp
     lines = done.out.splitlines()
     assert lines[1:4] == [f"rank 0 | epoch: 1 step: {step}, loss is {step}.5" for step in (1, 2, 3)]
     assert all(line.startswith("rank 0 | ") for line in lines)
-    assert "attempt 1: starting 4 ranks; logs of all: " in done.err
+    assert "attempt 1: starting 4 ranks; rank 0's lines follow, those of all: " in done.err
     assert "SUCCEEDED" in done.err
     assert "\x1b" not in done.out + done.err
 

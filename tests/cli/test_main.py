@@ -66,8 +66,6 @@ def test_a_misspelt_command_is_told_the_nearest() -> None:
     [
         ["logs", "--bogus"],
         ["run"],
-        ["logs", "-n", "x"],
-        ["plan", "r.yaml", "-o", "tex"],
         ["status", "a", "b"],
         ["up", "x"],
     ],
@@ -81,6 +79,31 @@ def test_a_wrong_command_line_exits_2_with_one_message(
     assert err.startswith("npu-launch: error: ")
     assert f"npu-launch {arguments[0]} --help" in err
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["plan", "r.yaml", "-o", "xml"], "-o is 'xml'\n  expected  text, json or sh\n"),
+        (["run", "r.yaml", "--max-restarts", "x"], "--max-restarts is 'x'\n  expected  a whole number from 0 up\n"),
+        (["logs", "-n", "-1"], "-n is '-1'\n  expected  a whole number from 0 up\n"),
+    ],
+)
+def test_a_wrong_value_is_said_with_what_was_expected(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == ExitCode.USAGE
+    assert capsys.readouterr().err == f"npu-launch: error: {said}"
+
+
+def test_control_characters_of_the_command_line_do_nothing_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["no\x1b[31m\r\x07.yaml"]) == ExitCode.USAGE
+    assert capsys.readouterr().err.replace("\n", "").isprintable()
+
+
+def test_closed_streams_are_no_error() -> None:
+    command = f"{sys.executable} -m launcher.cli.main ps --json <&- >&- 2>&-"
+    assert subprocess.run(["bash", "-c", command], timeout=60).returncode == ExitCode.OK
 
 
 def test_an_expected_error_is_its_message_and_its_exit_code(

@@ -172,3 +172,21 @@ def test_status_shows_of_many_ranks_those_worth_a_look(author: Author) -> None:
     assert ["50", "failed", "(1)", "node-a/50", "31/40", "0.0645"] in rows
     assert len(rows) == 16
     assert any("and 48 ranks more" in line for line in lines)
+
+
+def test_the_logs_of_a_partial_rerun_are_those_of_its_ranks(author: Author) -> None:
+    run = author.failed()
+    run.starts([1])
+    run.exits(1)
+    run.ends("failed")
+    assert "attempts/2/ranks/1/stdout.log" in told(run)
+
+
+def test_of_independent_ranks_the_failed_ones_are_proposed_to_run_again(author: Author) -> None:
+    run = author.run(framework="plain")
+    run.starts()
+    run.exits(2, code=1)
+    run.exits(0, 1, 3)
+    run.ends("failed", "rank 2 failed first (exit code 1)")
+    assert f"next    npu-launch rerun {run.id} --ranks failed\n" in told(run)
+    assert "--ranks failed" not in told(author.failed())
