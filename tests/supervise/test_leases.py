@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import psutil
 import pytest
 
 from launcher.runs.record import is_held
@@ -70,4 +71,18 @@ def test_a_ray_that_cannot_start_says_why(monkeypatch: pytest.MonkeyPatch, tmp_p
             await hold()
 
     asyncio.run(take())
+    asyncio.run(gone())
+
+
+def test_ray_ends_with_a_head_that_is_killed(home: Path) -> None:
+    async def kill_the_head() -> None:
+        with await hold():
+            for process in psutil.process_iter(["cmdline", "environ"]):
+                command, environment = process.info["cmdline"] or [], process.info["environ"] or {}
+                if "launcher.supervise.on_ray.head" in command and environment.get("NPU_LAUNCH_HOME") == str(home):
+                    process.kill()
+        with await hold() as lease:
+            assert lease.address
+
+    asyncio.run(kill_the_head())
     asyncio.run(gone())

@@ -28,6 +28,7 @@ from launcher.supervise.on_ray.settings import ray_environment, session_director
 _START_TIMEOUT = 120.0  # seconds; a busy machine takes ten
 _START_PAUSE = 0.05  # seconds between looks at whether Ray is up: it tells nobody
 _TERM_GRACE = 1.0  # seconds between SIGTERM and SIGKILL
+_PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -123,6 +124,7 @@ class Head:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=_end_with_parent,
         )
         listening = asyncio.create_task(self._listen())
         address = session_directory(self._directory) / "ray_current_cluster"  # written when all parts of Ray are up
@@ -169,6 +171,11 @@ class Head:
 async def _answer(writer: asyncio.StreamWriter, message: object) -> None:
     writer.write(json.dumps(message).encode() + b"\n")
     await writer.drain()
+
+
+def _end_with_parent() -> None:
+    """Have the kernel send SIGTERM when this head dies, however it dies: `ray start` then ends all parts of Ray."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _children() -> list[int]:
