@@ -14,6 +14,8 @@ from pathlib import Path
 
 from processes import command_line
 
+from launcher.runs.store import runtime_path
+
 HERE = Path(__file__).resolve().parent
 PAYLOAD = HERE / "payload.py"
 RANKS = 8
@@ -86,6 +88,9 @@ class Peer:
 
     def close(self) -> None:
         """End what `open` started."""
+
+    def clean(self, job: Job) -> None:
+        """Remove what a job that was killed left outside its folder."""
 
     def log_files(self, job: Job) -> list[Path]:
         """Files with what the ranks wrote."""
@@ -197,6 +202,10 @@ class NpuLaunch(Peer):
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
         return str(json.loads(done.stdout)["phase"]) if done.stdout else f"exit code {done.returncode}"
 
+    def clean(self, job: Job) -> None:
+        """Remove the sockets of a job that was killed with all that kept it."""
+        shutil.rmtree(runtime_path(Path(self.environment(job)["NPU_LAUNCH_HOME"])), ignore_errors=True)
+
     def _runs(self, job: Job) -> list[Path]:
         """The run directories of the job: the recipe has the job's name."""
         runs = Path(self.environment(job)["NPU_LAUNCH_HOME"]) / "runs"
@@ -222,6 +231,10 @@ class NpuLaunchWarm(NpuLaunch):
 
     def close(self) -> None:
         self._tell("down")
+        shutil.rmtree(runtime_path(Path(self._up["NPU_LAUNCH_HOME"])), ignore_errors=True)
+
+    def clean(self, job: Job) -> None:
+        """Nothing: other jobs share the home."""
 
     def environment(self, job: Job) -> Mapping[str, str]:
         return self._home(job.base / "warm")

@@ -84,6 +84,7 @@ class Trial:
                 if is_alive(pid) and str(self.job.directory) in command_line(pid):
                     os.kill(pid, signal.SIGKILL)
         self.process.wait(20)
+        self.peer.clean(self.job)
         shutil.rmtree(self.job.directory, ignore_errors=True)
 
     # -- what the ranks wrote down ---------------------------------------------------------------------------------

@@ -34,13 +34,13 @@ def cache_directory() -> Path:
     return path
 
 
-def runtime_path() -> Path:
-    """A short, private folder for sockets and tokens, there as long as a run or Ray needs it.
+def runtime_path(of: Path | None = None) -> Path:
+    """A short, private folder for sockets and tokens of a home (default: ours), there as long as one is needed.
 
     Short, because a unix socket's path holds 107 bytes and Ray appends 62 of its own; in /tmp whatever TMPDIR says,
     because every terminal of this user has to find it. One per NPU_LAUNCH_HOME, so that homes share nothing.
     """
-    tag = hashlib.sha256(str(home()).encode()).hexdigest()[:6]
+    tag = hashlib.sha256(str(of or home()).encode()).hexdigest()[:6]
     return Path(f"/tmp/npu-launch-{os.getuid()}-{tag}")  # noqa: S108 - made private, and checked to be
 
 
