@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +64,7 @@ class Victim:
         return next((pid for pid in others if self.part in command_line(pid).split(" --")[0]), None)
 
 
-class Peer:
+class Peer(ABC):
     """One launcher."""
 
     name = ""
@@ -75,9 +76,9 @@ class Peer:
         """Why this launcher cannot be measured here, or None."""
         return None
 
+    @abstractmethod
     def command(self, job: Job) -> list[str]:
         """The command that runs the job in the foreground."""
-        raise NotImplementedError
 
     def environment(self, job: Job) -> Mapping[str, str]:  # noqa: ARG002
         """Variables to add to those of the shell."""

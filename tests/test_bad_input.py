@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import socket
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from launcher.errors import ExitCode
 from launcher.runs.store import all_runs
+from tests.conftest import SmallDisk
 from tests.end_to_end import npu_launch, write_recipe
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -68,24 +67,13 @@ def test_a_home_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monke
     assert "NPU_LAUNCH_HOME" in done.err
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="mounting a small file system needs root")
-def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)], capture_output=True)
-    if mounted.returncode:
-        pytest.skip(f"cannot mount here: {mounted.stderr.decode().strip()}")
-    try:
-        with (disk / "filler").open("wb", buffering=0) as filler, pytest.raises(OSError, match="No space"):
-            while True:
-                filler.write(b"x" * 4096)
-        monkeypatch.setenv("NPU_LAUNCH_HOME", str(disk))
-        done = npu_launch(write_recipe(tmp_path, "true"))
-        assert done.code == ExitCode.INFRASTRUCTURE
-        assert "No space left" in done.err
-        assert not list(disk.rglob("events.jsonl"))
-    finally:
-        subprocess.run(["umount", "--lazy", str(disk)], check=True)
+def test_a_full_disk(tmp_path: Path, small_disk: SmallDisk, monkeypatch: pytest.MonkeyPatch) -> None:
+    small_disk.fill()
+    monkeypatch.setenv("NPU_LAUNCH_HOME", str(small_disk.path))
+    done = npu_launch(write_recipe(tmp_path, "true"))
+    assert done.code == ExitCode.INFRASTRUCTURE
+    assert "No space left" in done.err
+    assert not list(small_disk.path.rglob("events.jsonl"))
 
 
 def test_a_port_that_is_taken(tmp_path: Path) -> None:

@@ -153,11 +153,6 @@ class WeightsAgreement:
     def identical(self) -> bool:
         return len(self.groups) == 1
 
-    @property
-    def odd_ranks(self) -> tuple[int, ...]:
-        """The ranks outside the largest group."""
-        return tuple(sorted(rank for _, ranks in self.groups[1:] for rank in ranks))
-
 
 def weights_agreement(ranks: Mapping[int, RankProgress]) -> WeightsAgreement | None:
     """Whether the ranks that reported their weights have the same; None when none did.

@@ -62,11 +62,6 @@ class AttemptLayout:
         return self.directory / "hccl.json"
 
     @property
-    def diagnosis(self) -> Path:
-        """Why the attempt failed."""
-        return self.directory / "diagnosis.json"
-
-    @property
     def ranks(self) -> Path:
         """The parent of all ranks' folders."""
         return self.directory / "ranks"
@@ -78,10 +73,6 @@ class AttemptLayout:
     def service(self, name: str) -> ServiceLayout:
         """The folder of a service."""
         return ServiceLayout(self.directory / "services" / name)
-
-    def host(self, name: str) -> Path:
-        """What was gathered from a host when the attempt failed."""
-        return self.directory / "hosts" / name
 
 
 @dataclass(frozen=True)

@@ -86,14 +86,6 @@ def test_weights_agree_when_all_digests_are_the_same() -> None:
     assert agreement.groups == (("a" * 64, tuple(range(8))),)
 
 
-def test_the_odd_ranks_are_those_outside_the_largest_group() -> None:
-    digests = "aabaac"
-    agreement = weights_agreement({rank: after(Weights(d * 64, 40)) for rank, d in enumerate(digests)})
-    assert agreement is not None
-    assert not agreement.identical
-    assert agreement.odd_ranks == (2, 5)
-
-
 def test_digests_of_different_steps_are_not_compared() -> None:
     agreement = weights_agreement({0: after(Weights("a" * 64, 40)), 1: after(Weights("b" * 64, 20))})
     assert agreement is not None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 
 NAMESPACE = "npu-launch"
@@ -30,13 +29,12 @@ _SETTINGS = {
 }
 
 
-def ray_environment(directory: Path, base: Mapping[str, str] | None = None) -> dict[str, str]:
+def ray_environment(directory: Path) -> dict[str, str]:
     """The environment for every process of the Ray whose sockets and token lie in `directory`.
 
     Settings of another Ray in the caller's environment (RAY_ADDRESS, RAY_TMPDIR, ...) are dropped: they would join it.
     """
-    base = os.environ if base is None else base
-    kept = {name: value for name, value in base.items() if not name.startswith("RAY_")}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
     return {**kept, **_SETTINGS, "RAY_AUTH_TOKEN_PATH": str(token_path(directory))}
 
 
