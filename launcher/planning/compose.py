@@ -13,7 +13,7 @@ from launcher.planning.model import Checkpoints, Environment, LaunchPlan, RankPr
 from launcher.planning.place import Place, hccl_ports
 from launcher.planning.placement import Seat, place_ranks
 from launcher.planning.ranktable.v1_0 import rank_table
-from launcher.specs import Cluster, Framework, Recipe
+from launcher.specs import Cluster, Framework, Prewarm, Recipe
 from launcher.specs.placeholders import fill
 
 
@@ -35,7 +35,7 @@ class _Composer:
         self._refuse_misfits()
         self.layout = RunLayout(Path(place.directory))
         self.attempt: AttemptLayout = self.layout.attempt(place.attempt)
-        self.seats = place_ranks(recipe, cluster)
+        self.seats = place_ranks(recipe, cluster, frozenset(place.unavailable))
         first = self.seats[0].host
         is_one_host = self.seats[-1].host is first
         self.job = Job(
@@ -58,6 +58,8 @@ class _Composer:
             world_size=self.job.world_size,
             gang=recipe.gang,
             grace=recipe.grace,
+            lease=recipe.lease,
+            prewarm=_prewarms(recipe, self.job.target),
             resume_from=place.resume_from,
             checkpoints=self._checkpoints(),
             rank_table=None if self.cluster.is_cpu else rank_table(self.seats),
@@ -76,6 +78,8 @@ class _Composer:
             local_rank=seat.local_rank,
             host=seat.host.name,
             device=None if self.cluster.is_cpu else seat.device.id,
+            device_node=None if self.cluster.is_cpu else f"/dev/davinci{seat.device.id}",
+            slot=seat.device.id,
             argv=argv_of(recipe, words, python=place.python, resume_from=place.resume_from),
             env=Environment(common_variables(self.job) | self._recipe_env(words) | own),
             cwd=self._absolute(fill(recipe.cwd, words)),
@@ -200,3 +204,14 @@ class _Composer:
                 expected="all ranks, or framework plain",
                 remedy="launch the whole group from its last checkpoint",
             )
+
+
+def _prewarms(recipe: Recipe, target: Target) -> bool:
+    """Whether ranks are forked from a warm process.
+
+    By default where it is verified: MindSpore and PyTorch on CPU (facts/mindspore_cpu.md, "forked ranks").
+    """
+    if not recipe.runs_python or recipe.prewarm is Prewarm.OFF:
+        return False
+    verified = target is Target.CPU and recipe.framework in (Framework.MINDSPORE, Framework.PYTORCH)
+    return recipe.prewarm is Prewarm.ON or verified

@@ -31,6 +31,8 @@ class RankProcess(_Value):
     local_rank: int
     host: str = Field(description="Name of the host in the cluster.")
     device: int | None = Field(description="Physical device id; None on CPU.")
+    device_node: str | None = Field(description="The device's file, which nobody else may have open; None on CPU.")
+    slot: int = Field(description="The device's id, or on CPU the rank's place among the host's processes.")
     argv: tuple[str, ...]
     env: Environment = Field(description="Set after the names in `LaunchPlan.unset` are removed from the environment.")
     cwd: str
@@ -68,6 +70,8 @@ class LaunchPlan(_Value):
     world_size: int = Field(description="Ranks of the job; `ranks` may be fewer when only some are launched again.")
     gang: bool
     grace: float = Field(description="Seconds between SIGTERM and SIGKILL.")
+    lease: float = Field(description="Seconds that ranks may run without a word from the supervisor.")
+    prewarm: bool = Field(description="Whether ranks are forked from a process that has imported the framework.")
     resume_from: str | None
     checkpoints: Checkpoints | None
     rank_table: RankTable | None = Field(description="None on CPU: a table of devices that do not exist would lie.")

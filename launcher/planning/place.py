@@ -35,6 +35,9 @@ class Place(BaseModel):
     python: str = Field(min_length=1, description="Interpreter for recipes that name none.")
     resume_from: str | None = None
     ranks: tuple[int, ...] | None = Field(default=None, description="Only these ranks are launched; None: all.")
+    unavailable: tuple[tuple[str, int | None], ...] = Field(
+        default=(), description="(host, device id) that get no rank; without an id, no device of the host does."
+    )
 
     @classmethod
     def example(cls, recipe: Recipe, *, directory: str = "/runs/RUN", python: str = "python3") -> Place:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 from launcher.errors import PlanError
@@ -23,8 +24,13 @@ class Seat:
     device_ids: tuple[int, ...]
 
 
-def place_ranks(recipe: Recipe, cluster: Cluster) -> tuple[Seat, ...]:
+Unavailable = Set[tuple[str, int | None]]
+
+
+def place_ranks(recipe: Recipe, cluster: Cluster, unavailable: Unavailable = frozenset()) -> tuple[Seat, ...]:
     """Seat ranks 0 to n-1: hosts in order, each filled before the next, one rank a device, devices by ascending id.
+
+    Devices in `unavailable` (host, id), and all devices of a host that is there with None, get no rank.
 
     MindSpore wants the order of ranks to follow the dictionary order of `server_id` when a rank table spans hosts
     (mindspore-ai/docs, rank_table.md). So a MindSpore job still takes the first hosts of the cluster that have enough
@@ -32,22 +38,24 @@ def place_ranks(recipe: Recipe, cluster: Cluster) -> tuple[Seat, ...]:
 
     Raises PlanError when there are more ranks than devices, or when NPUs of several hosts have no addresses.
     """
-    where = str(recipe.source or "")
-    if recipe.ranks > cluster.device_count:
-        hosts, devices = len(cluster.hosts), cluster.device_count
+    free = {host.name: _free_devices(host, unavailable) for host in cluster.hosts}
+    devices = sum(map(len, free.values()))
+    if recipe.ranks > devices:
+        taken = f", {cluster.device_count - devices} of them taken" if devices < cluster.device_count else ""
+        kind = "process slot" if cluster.is_cpu else "device"
         raise PlanError(
             f"{_count(recipe.ranks, 'rank')}, but cluster {cluster.name} has "
-            f"{_count(devices, 'process slot' if cluster.is_cpu else 'device')} on {_count(hosts, 'host')}",
-            where=where,
+            f"{_count(cluster.device_count, kind)} on {_count(len(cluster.hosts), 'host')}{taken}",
+            where=str(recipe.source or ""),
             expected="a device for each rank",
             remedy=f"set ranks to {devices} or less, or add hosts to the cluster",
         )
-    hosts_in_use = _first_hosts(recipe, cluster)
+    hosts_in_use = _first_hosts(recipe, cluster, free)
     if recipe.framework is Framework.MINDSPORE and not cluster.is_cpu:
         hosts_in_use = tuple(sorted(hosts_in_use, key=lambda host: host.address))
     seats: list[Seat] = []
     for host_index, host in enumerate(hosts_in_use):
-        devices_in_use = host.device_list[: recipe.ranks - len(seats)]
+        devices_in_use = free[host.name][: recipe.ranks - len(seats)]
         ids = tuple(device.id for device in devices_in_use)
         seats += [
             Seat(len(seats) + local_rank, local_rank, host, host_index, device, ids)
@@ -58,14 +66,21 @@ def place_ranks(recipe: Recipe, cluster: Cluster) -> tuple[Seat, ...]:
     return tuple(seats)
 
 
-def _first_hosts(recipe: Recipe, cluster: Cluster) -> tuple[Host, ...]:
+def _free_devices(host: Host, unavailable: Unavailable) -> tuple[Device, ...]:
+    if (host.name, None) in unavailable:
+        return ()
+    return tuple(device for device in host.device_list if (host.name, device.id) not in unavailable)
+
+
+def _first_hosts(recipe: Recipe, cluster: Cluster, free: Mapping[str, tuple[Device, ...]]) -> tuple[Host, ...]:
     chosen: list[Host] = []
     seats = 0
     for host in cluster.hosts:
         if seats >= recipe.ranks:
             break
-        chosen.append(host)
-        seats += len(host.device_list)
+        if free[host.name]:
+            chosen.append(host)
+            seats += len(free[host.name])
     return tuple(chosen)
 
 

@@ -2,9 +2,31 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+
+class Cause(str, Enum):
+    """What kind of thing broke; each has a budget of restarts."""
+
+    INFRASTRUCTURE = "infrastructure"
+    DEVICE = "device"
+    MEMORY = "memory"
+    USER = "user"
+
+
+class Slot(BaseModel):
+    """A device of a host, or one of the places for processes of a host without devices; None is the whole host."""
+
+    model_config = ConfigDict(frozen=True)
+
+    host: str
+    device: int | None = None
+
+    def __str__(self) -> str:
+        return self.host if self.device is None else f"{self.host}/{self.device}"
 
 
 class _Event(BaseModel):
@@ -33,12 +55,17 @@ class RunCreated(_Event):
 
 
 class AttemptStarted(_Event):
-    """A plan was handed to the hosts: for all ranks, or for those that are run again."""
+    """A plan was handed to the hosts: for all ranks, or for those that are run again.
+
+    `world_size` is the job's from now on, and `hosts` those that the plan uses; None says that they stay the same.
+    """
 
     type: Literal["attempt_started"] = "attempt_started"
     attempt: int
     ranks: tuple[int, ...]
     resume_from: str | None = None
+    world_size: int | None = None
+    hosts: tuple[str, ...] | None = None
 
 
 class SupervisorChanged(_Event):
@@ -50,19 +77,24 @@ class SupervisorChanged(_Event):
 
 
 class ProcessStarted(_Event):
-    """A rank (or a service such as MindSpore's scheduler, then `rank` is None) runs."""
+    """A rank (or a service such as MindSpore's scheduler, then `rank` is None) runs.
+
+    `slot` is the device that it has for itself, or its place among the processes of a host without devices.
+    """
 
     type: Literal["process_started"] = "process_started"
     attempt: int
     name: str
     rank: int | None = None
     pid: int
+    slot: int | None = None
 
 
 class ProcessExited(_Event):
     """A process ended. `code` is its exit code, or minus the signal that killed it.
 
     `stopped` says that npu-launch had told it to stop before; `error` is set when it could not be executed at all.
+    `oom` is what the kernel said when it killed the process for want of memory.
     """
 
     type: Literal["process_exited"] = "process_exited"
@@ -73,6 +105,7 @@ class ProcessExited(_Event):
     code: int
     stopped: bool = False
     error: str | None = None
+    oom: str | None = None
     max_rss_kib: int | None = None
 
 
@@ -91,6 +124,84 @@ class HostIdle(_Event):
     attempt: int
 
 
+class Classified(_Event):
+    """What kind of failure a rank's exit was, and the line of its log that says so.
+
+    `startup` says that the rank failed before it could train, for a reason that will be there the next time too.
+    """
+
+    type: Literal["classified"] = "classified"
+    attempt: int
+    rank: int
+    cause: Cause
+    startup: bool = False
+    evidence: str | None = None
+
+
+class Progressed(_Event):
+    """All ranks of the attempt had done so many steps, counted from the start of training, at this time.
+
+    Written down when it matters, not at each step: the first, those where an attempt has made up for what the one
+    before it lost, and the last.
+    """
+
+    type: Literal["progressed"] = "progressed"
+    attempt: int
+    step: int
+
+
+class HangFound(_Event):
+    """No rank has come on since `since`, for longer than `limit` seconds.
+
+    `fatal` says that the attempt is to be stopped for it. `odd` are the ranks whose stacks differ from those of most
+    others, `stacks` in words where each group of ranks is, `path` a file of the run with all stacks in full.
+    """
+
+    type: Literal["hang_found"] = "hang_found"
+    attempt: int
+    since: float
+    limit: float
+    fatal: bool
+    odd: tuple[int, ...] = ()
+    stacks: str = ""
+    path: str | None = None
+
+
+class StragglerFound(_Event):
+    """A rank's steps take longer than the median of all ranks, again and again: `slowdown` times as long."""
+
+    type: Literal["straggler_found"] = "straggler_found"
+    attempt: int
+    rank: int
+    slowdown: float
+
+
+class HostSuspected(_Event):
+    """A host has not answered for some seconds."""
+
+    type: Literal["host_suspected"] = "host_suspected"
+
+
+class HostUnreachable(_Event):
+    """A host has not answered for so long that it counts as lost; its ranks may well run on. `heard` is when it did."""
+
+    type: Literal["host_unreachable"] = "host_unreachable"
+    heard: float
+
+
+class HostBack(_Event):
+    """A host that was suspected or unreachable answers again."""
+
+    type: Literal["host_back"] = "host_back"
+
+
+class HostFenced(_Event):
+    """The lease of an unreachable host has run out: its shim has ended what it ran, or was ended."""
+
+    type: Literal["host_fenced"] = "host_fenced"
+    attempt: int
+
+
 class ShimLost(_Event):
     """The shim of a host ended without being asked to; its ranks ended with it."""
 
@@ -106,11 +217,21 @@ class StopRequested(_Event):
 
 
 class Decided(_Event):
-    """What the policy answered to the state, with the reason in a sentence."""
+    """What the policy answered to the state, with the reason in a sentence.
+
+    A restart has more: what kind of failure it answers, which ranks start again (None: all), when, with how many ranks
+    and which changes to the recipe, and the slots (host, device) that are not used any more from then on.
+    """
 
     type: Literal["decided"] = "decided"
     decision: str
     reason: str
+    cause: Cause | None = None
+    due: float | None = None
+    ranks: tuple[int, ...] | None = None
+    world_size: int | None = None
+    overrides: tuple[str, ...] = ()
+    excluded: tuple[Slot, ...] = ()
 
 
 class RunEnded(_Event):
@@ -137,6 +258,14 @@ Event: TypeAlias = (
     | ProcessExited
     | GangStopping
     | HostIdle
+    | Classified
+    | Progressed
+    | HangFound
+    | StragglerFound
+    | HostSuspected
+    | HostUnreachable
+    | HostBack
+    | HostFenced
     | ShimLost
     | StopRequested
     | Decided

@@ -4,7 +4,7 @@ from launcher.specs.cluster import Cluster, Device, Host, Ssh
 from launcher.specs.dump import dump_yaml
 from launcher.specs.frozen import FrozenMap
 from launcher.specs.load import load_cluster, load_recipe, recipe_from_mapping
-from launcher.specs.recipe import Checkpoint, Framework, Recipe, Restart, RestartPolicy
+from launcher.specs.recipe import Checkpoint, Framework, Hang, HangPolicy, Prewarm, Recipe, Restart, RestartPolicy
 
 __all__ = [
     "Checkpoint",
@@ -12,7 +12,10 @@ __all__ = [
     "Device",
     "Framework",
     "FrozenMap",
+    "Hang",
+    "HangPolicy",
     "Host",
+    "Prewarm",
     "Recipe",
     "Restart",
     "RestartPolicy",

@@ -42,10 +42,36 @@ class Framework(str, Enum):
 
 
 class RestartPolicy(str, Enum):
-    """What happens after a failure: nothing, or all ranks start again from the last checkpoint."""
+    """What happens after a failure.
+
+    `ranks` starts the failed ranks again beside the others, `group` all of them, `elastic` as many as there are still
+    devices for; the latter two from the last checkpoint.
+    """
 
     NEVER = "never"
+    RANKS = "ranks"
     GROUP = "group"
+    ELASTIC = "elastic"
+
+
+class HangPolicy(str, Enum):
+    """What happens when ranks come to a standstill; `auto` stops those that had trained, and reports others."""
+
+    AUTO = "auto"
+    STOP = "stop"
+    REPORT = "report"
+    OFF = "off"
+
+
+class Prewarm(str, Enum):
+    """Whether ranks are forked from one process that has imported the framework; `auto`: on CPU, not on NPUs."""
+
+    AUTO = "auto"
+    ON = "on"
+    OFF = "off"
+
+
+Restarts = Annotated[int, Field(ge=0, le=1_000_000), Form("a whole number from 0 up")]
 
 
 class Checkpoint(Part):
@@ -61,16 +87,42 @@ class Checkpoint(Part):
     pattern: FilledText = Field(default="*.ckpt", description="File name pattern of a complete checkpoint.")
 
 
+class Budgets(Part):
+    """How many restarts each class of cause may use up, of all that `max_restarts` allows; default: all of them."""
+
+    infrastructure: Restarts | None = Field(
+        default=None, description="A host or a process of npu-launch was lost, a rank was killed from outside, a hang."
+    )
+    device: Restarts | None = Field(default=None, description="A device reported a fault of its own.")
+    memory: Restarts | None = Field(default=None, description="Host or device memory ran out.")
+    user: Restarts | None = Field(default=None, description="Everything else: an exception, an exit code, a crash.")
+
+    def of(self, cause: str) -> int | None:
+        """The budget of one class, or None when `max_restarts` alone counts."""
+        budget: int | None = getattr(self, cause)
+        return budget
+
+
 class Restart(Part):
     """What to do when the job fails."""
 
-    policy: Annotated[RestartPolicy, Form("never or group")] = Field(
+    policy: Annotated[RestartPolicy, Form("never, ranks, group or elastic")] = Field(
         default=RestartPolicy.NEVER,
         strict=False,
-        description="never, or group: stop all ranks and start them again from the last checkpoint.",
+        description="never; ranks: start failed ranks again beside the others (`gang: false` only); group: stop all "
+        "ranks and start them again from the last checkpoint; elastic: as group, on fewer devices when some are lost.",
     )
-    max_restarts: Annotated[int, Form("a whole number from 0 up")] = Field(
-        default=0, ge=0, le=1_000_000, description="How many restarts a run may use up before it gives up."
+    max_restarts: Restarts = Field(default=0, description="How many restarts a run may use up before it gives up.")
+    budgets: Annotated[Budgets, Form("a mapping of infrastructure, device, memory and user to numbers")] = Field(
+        default_factory=Budgets, description="Limits per class of cause, below `max_restarts`."
+    )
+    backoff: Annotated[float, Field(ge=0, le=3600), Form("seconds from 0 up")] = Field(
+        default=1.0,
+        description="Seconds before the second restart without a new step, doubled at each further one up to a minute, "
+        "give or take a quarter. The first restart waits for nothing.",
+    )
+    without_progress: Annotated[int, Field(ge=0, le=1_000_000), Form("a whole number from 0 up")] = Field(
+        default=2, description="After so many restarts in a row without a new step the run gives up; 0: never for that."
     )
 
     @model_validator(mode="after")
@@ -78,6 +130,24 @@ class Restart(Part):
         if self.policy is RestartPolicy.NEVER and self.max_restarts:
             raise refuse(f"is {self.max_restarts}, but the policy is never: say policy: group", "max_restarts")
         return self
+
+
+class Hang(Part):
+    """What counts as a standstill, and what to do about it."""
+
+    policy: Annotated[HangPolicy, Form("auto, stop, report or off")] = Field(
+        default=HangPolicy.AUTO,
+        strict=False,
+        description="stop: the standstill is a failure, answered as `restart` says; report: it is written down with "
+        "the stacks of all ranks; auto: stop ranks that had trained, report others; off: nobody looks.",
+    )
+    seconds: Seconds = Field(
+        default=60.0,
+        description="How long no rank may have come on, at least; three times the median step when that is longer.",
+    )
+    first_step: Seconds = Field(
+        default=1800.0, description="How long it may take to the first step: graphs are compiled there, in silence."
+    )
 
 
 Arguments = Annotated[
@@ -132,6 +202,20 @@ class Recipe(Spec):
     )
     grace: Seconds = Field(
         default=10.0, description="Seconds that a rank has between SIGTERM and SIGKILL when the run is stopped."
+    )
+    lease: Annotated[float, Field(ge=1, le=86400), Form("seconds from 1 up")] = Field(
+        default=60.0,
+        description="Seconds after which a host that hears nothing of the supervisor ends its ranks, so that the group "
+        "can be started elsewhere without a twin.",
+    )
+    hang: Annotated[Hang, Form("a mapping with policy and seconds")] = Field(
+        default_factory=Hang, description="What to do when no rank comes on any more."
+    )
+    prewarm: Annotated[Prewarm, Form("auto, on or off")] = Field(
+        default=Prewarm.AUTO,
+        strict=False,
+        description="Whether ranks are forked from one process per host that has imported the framework: they start "
+        "sooner, and share its memory. auto: on CPU, where it is verified; not on NPUs until you say on.",
     )
     knobs: Annotated[FrozenMap[KnobName, FilledText], Form("a mapping of names to dotted paths")] = Field(
         default=FrozenMap[str, str](),
@@ -196,6 +280,10 @@ class Recipe(Spec):
                 raise refuse("uses {checkpoint_dir}, which is itself", *path)
             if changing and path == ("checkpoint", "dir"):
                 raise refuse(f"uses {{{min(changing)}}}: a restart, which has another, would never find them", *path)
+        if self.restart.policy is RestartPolicy.RANKS and self.gang:
+            raise refuse("is ranks, but the ranks form a gang: say gang: false, or policy: group", "restart", "policy")
+        if self.restart.policy is RestartPolicy.ELASTIC and not self.gang:
+            raise refuse("is elastic, but the ranks form no gang: say policy: ranks", "restart", "policy")
         for name, target in self.knobs.items():
             try:
                 look_up(self, target)

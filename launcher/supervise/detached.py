@@ -19,7 +19,8 @@ def start_shim(run: RunDirectory, host: str, attempt: int, after: int) -> subpro
 
     `after` is the number of the last event that the record has of the host. Raises InfrastructureError.
     """
-    paths = (run.shim_socket(host), run.shim_journal(host), run.shim_lock(host), run.layout.attempt(attempt).plan)
+    plan = run.layout.attempt(attempt).plan
+    paths = (run.shim_socket(host), run.shim_journal(host), run.shim_lock(host), plan, run.path)
     read, write = os.pipe2(os.O_CLOEXEC)
     try:
         argv = [sys.executable, "-I", "-S", str(_SHIM), host, str(after), *map(str, paths), str(write)]

@@ -54,8 +54,13 @@ async def keep(run: RunDirectory) -> None:
 async def _supervise(run: RunDirectory, ray: asyncio.Task[Lease]) -> bool:
     """Supervise until the run has ended, which is True, or until a supervisor on Ray stands by for the first time."""
     offered = ray.done()
-    links = {host: ShimLink(run.shim_socket(host)) for host in run.state().hosts}
-    supervisor = Supervisor(run, links, by="keeper")
+    links: list[ShimLink] = []
+
+    def link_to(host: str) -> ShimLink:
+        links.append(ShimLink(run.shim_socket(host)))
+        return links[-1]
+
+    supervisor = Supervisor(run, link_to, by="keeper")
     supervision = asyncio.create_task(supervisor.supervise())
     try:
         if not offered:
@@ -73,7 +78,7 @@ async def _supervise(run: RunDirectory, ray: asyncio.Task[Lease]) -> bool:
         supervision.cancel()
         with suppress(asyncio.CancelledError, Exception):
             await supervision
-        for link in links.values():
+        for link in links:
             link.close()
 
 

@@ -13,13 +13,13 @@ from pathlib import Path
 from launcher.errors import InfrastructureError, NpuLaunchError, UsageError
 from launcher.hosts import check_this_machine
 from launcher.planning import LaunchPlan
-from launcher.runs.events import AttemptStarted, Event, RunCreated, RunEnded
+from launcher.runs.events import Event, RunCreated, RunEnded
 from launcher.runs.record import Lock
 from launcher.runs.state import RankPhase, RunPhase, RunState
-from launcher.runs.store import RunDirectory, create_run, example_run, make_runtime_directory, write_file
+from launcher.runs.store import RunDirectory, create_run, example_run, make_runtime_directory
 from launcher.specs import Cluster, Framework, Recipe, dump_yaml, load_recipe
 from launcher.supervise.detached import ensure_kept, start_keeper, start_shim
-from launcher.supervise.preparation import plan_attempt, prepare_attempt, read_specs
+from launcher.supervise.preparation import attempt_started, change_recipe, plan_attempt, prepare_attempt, read_specs
 
 _PAUSE = 0.05  # seconds between looks at a run that another process is about to take or to leave
 _PATIENCE = 5.0  # seconds for a supervisor to be there
@@ -75,7 +75,7 @@ def rerun(run: RunDirectory, *, ranks: Sequence[int] | None = None, overrides: S
         selected = _selected(recipe, state, ranks)
         check_this_machine(recipe, cluster)
         if overrides:
-            write_file(run.layout.recipe, dump_yaml(recipe.resolved()))
+            change_recipe(run, overrides)
         number = state.attempts[-1].number + 1 if state.attempts else 1
         before: list[Event] = []
         if state.phase is RunPhase.LOST:
@@ -149,12 +149,7 @@ def failed_ranks(state: RunState) -> tuple[int, ...]:
 
 def _begin(run: RunDirectory, launch_plan: LaunchPlan, before: Sequence[Event], seen: Mapping[str, int]) -> None:
     """Write down that the attempt starts, start its shim, and the keeper beside it; or nothing, and raise."""
-    attempt = AttemptStarted(
-        time=time.time(),
-        attempt=launch_plan.attempt,
-        ranks=tuple(process.rank for process in launch_plan.ranks),
-        resume_from=launch_plan.resume_from,
-    )
+    attempt = attempt_started(launch_plan, time.time())
     make_runtime_directory()
     with run.writer() as writer:
         error = writer.append([*before, attempt])

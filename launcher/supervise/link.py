@@ -24,6 +24,9 @@ class HostLink(Protocol):
     async def send(self, message: Message) -> None:
         """Tell the shim to do something. Raises LinkLost."""
 
+    async def renew(self) -> None:
+        """Renew the lease of the host's ranks, and return when the shim has. Raises LinkLost."""
+
 
 class ShimLink:
     """A link over the shim's own unix socket, for a process on the same host.
@@ -59,6 +62,18 @@ class ShimLink:
         _, writer = await self._connect()
         await self._write(writer, message)
         writer.close()
+
+    async def renew(self) -> None:
+        reader, writer = await self._connect()
+        try:
+            await self._write(writer, {"op": "renew"})
+            answer = await reader.readline()
+        except OSError:
+            answer = b""
+        finally:
+            writer.close()
+        if not answer:
+            raise LinkLost(str(self._socket))
 
     def close(self) -> None:
         """End the connection that follows; the next call of `events` makes a new one."""

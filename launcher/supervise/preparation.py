@@ -6,13 +6,15 @@ import fnmatch
 import random
 import socket
 import sys
+from collections.abc import Sequence, Set
 from contextlib import suppress
 from pathlib import Path
 
 from launcher.errors import InfrastructureError
 from launcher.planning import Checkpoints, LaunchPlan, Place, plan
+from launcher.runs.events import AttemptStarted, Slot
 from launcher.runs.store import RunDirectory, write_file
-from launcher.specs import Cluster, Recipe, load_cluster, load_recipe
+from launcher.specs import Cluster, Recipe, dump_yaml, load_cluster, load_recipe
 
 # Below the range from which Linux takes ports for outgoing connections (32768 on), so that none of those sits on ours.
 _PORTS = range(20000, 30000)
@@ -23,12 +25,34 @@ def read_specs(run: RunDirectory) -> tuple[Recipe, Cluster]:
     return load_recipe(run.layout.recipe), load_cluster(run.layout.cluster)
 
 
-def prepare_attempt(run: RunDirectory, attempt: int, ranks: tuple[int, ...] | None = None) -> LaunchPlan:
+def change_recipe(run: RunDirectory, overrides: Sequence[str]) -> Recipe:
+    """Change the recipe that the run directory keeps by `key=value` overrides; later attempts have it so too."""
+    recipe = load_recipe(run.layout.recipe, tuple(overrides))
+    write_file(run.layout.recipe, dump_yaml(recipe.resolved()))
+    return recipe
+
+
+def attempt_started(launch_plan: LaunchPlan, now: float) -> AttemptStarted:
+    """What the record says when the plan of an attempt is handed to the hosts."""
+    return AttemptStarted(
+        time=now,
+        attempt=launch_plan.attempt,
+        ranks=tuple(process.rank for process in launch_plan.ranks),
+        resume_from=launch_plan.resume_from,
+        world_size=launch_plan.world_size,
+        hosts=launch_plan.hosts,
+    )
+
+
+def prepare_attempt(
+    run: RunDirectory, attempt: int, ranks: tuple[int, ...] | None = None, unavailable: Set[Slot] = frozenset()
+) -> LaunchPlan:
     """Plan an attempt (of all ranks, or of these), from the newest checkpoint, and write plan and rank table.
 
-    Raises SpecError, PlanError, or InfrastructureError when a port is taken or the folder cannot be written.
+    Slots that are unavailable get no rank. Raises SpecError, PlanError, or InfrastructureError when a port is taken or
+    the folder cannot be written.
     """
-    launch_plan = plan_attempt(*read_specs(run), run, attempt, ranks)
+    launch_plan = plan_attempt(*read_specs(run), run, attempt, ranks, unavailable)
     if launch_plan.rank_table is not None and launch_plan.rank_table_path is not None:
         write_file(Path(launch_plan.rank_table_path), launch_plan.rank_table.to_json())
     write_file(run.layout.attempt(attempt).plan, launch_plan.model_dump_json(indent=1) + "\n")
@@ -36,7 +60,12 @@ def prepare_attempt(run: RunDirectory, attempt: int, ranks: tuple[int, ...] | No
 
 
 def plan_attempt(
-    recipe: Recipe, cluster: Cluster, run: RunDirectory, attempt: int, ranks: tuple[int, ...] | None = None
+    recipe: Recipe,
+    cluster: Cluster,
+    run: RunDirectory,
+    attempt: int,
+    ranks: tuple[int, ...] | None = None,
+    unavailable: Set[Slot] = frozenset(),
 ) -> LaunchPlan:
     """The plan of an attempt as of now: a free port, the newest checkpoint. Writes nothing."""
     place = Place(
@@ -46,6 +75,7 @@ def plan_attempt(
         scheduler_port=_scheduler_port(recipe),
         python=sys.executable,
         ranks=ranks,
+        unavailable=tuple(sorted(((slot.host, slot.device) for slot in unavailable), key=str)),
     )
     fresh = plan(recipe, cluster, place)
     if fresh.checkpoints is None or attempt == 1:  # a new run begins anew, whatever lies in the folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -27,7 +28,17 @@ class ShimProcess:
         self.folder = folder
         self.process: subprocess.Popen[bytes] | None = None
 
-    def plan(self, *scripts: str, attempt: int = 1, gang: bool = True, grace: float = 5, service: str = "") -> Path:
+    def plan(
+        self,
+        *scripts: str,
+        attempt: int = 1,
+        gang: bool = True,
+        grace: float = 5,
+        lease: float = 60,
+        service: str = "",
+        device_node: Path | None = None,
+        first_rank: int = 0,
+    ) -> Path:
         def process(name: str, script: str) -> dict[str, object]:
             return {
                 "host": "here",
@@ -41,8 +52,18 @@ class ShimProcess:
             "attempt": attempt,
             "gang": gang,
             "grace": grace,
+            "lease": lease,
+            "prewarm": False,
             "unset": ["UNWANTED"],
-            "ranks": [{"rank": r, **process(f"rank{r}", script)} for r, script in enumerate(scripts)],
+            "ranks": [
+                {
+                    "rank": r,
+                    "slot": r,
+                    "device_node": str(device_node) if device_node is not None else None,
+                    **process(f"rank{r}", script),
+                }
+                for r, script in enumerate(scripts, first_rank)
+            ],
             "services": [{"name": "scheduler", **process("scheduler", service)}] if service else [],
         }
         path = self.folder / "attempt" / f"plan{attempt}.json"
@@ -50,9 +71,9 @@ class ShimProcess:
         path.write_text(json.dumps(plan))
         return path
 
-    def start(self, plan: Path, after: int = 0) -> None:
+    def start(self, plan: Path, after: int = 0, run: str = "-") -> None:
         read, write = os.pipe()
-        arguments = [*(str(self.folder / name) for name in ("socket", "journal", "lock")), str(plan), str(write)]
+        arguments = [*(str(self.folder / name) for name in ("socket", "journal", "lock")), str(plan), run, str(write)]
         self.process = subprocess.Popen(
             [sys.executable, "-I", "-S", str(Path(shim_package.__file__).parent), "here", str(after), *arguments],
             pass_fds=(write,),
@@ -77,7 +98,7 @@ class ShimProcess:
         with self.connect() as connection:
             connection.sendall(json.dumps(message).encode() + b"\n")
 
-    def events(self, after: int = 0, until: str = "host_idle", attempt: int = 1) -> list[Event]:
+    def events(self, after: int = 0, until: str = "host_idle", attempt: int | None = 1) -> list[Event]:
         """The events from a number on, up to the end of an attempt."""
         found: list[Event] = []
         with self.connect() as connection, connection.makefile("r") as lines:
@@ -269,3 +290,96 @@ def test_ranks_end_with_a_shim_that_is_killed(shim: ShimProcess) -> None:
     while Path(f"/proc/{pid}/stat").exists() and Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z":
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_ranks_that_no_supervisor_vouches_for_are_ended(shim: ShimProcess) -> None:
+    shim.start(shim.plan("sleep 300", lease=1))
+    began = time.monotonic()
+    events = shim.events()
+    assert time.monotonic() - began >= 0.5
+    (reason,) = [event["reason"] for event in events if event["type"] == "gang_stopping"]
+    assert "lease" in reason
+    assert exits(events)["rank 0"]["stopped"]
+
+
+def test_a_lease_that_is_renewed_lets_ranks_run(shim: ShimProcess) -> None:
+    shim.start(shim.plan("sleep 2.5; echo done", lease=1))
+    deadline = time.monotonic() + 2.5
+    while time.monotonic() < deadline:
+        with shim.connect() as connection:
+            connection.sendall(b'{"op": "renew"}\n')
+            assert connection.recv(16) == b"renewed\n"
+        time.sleep(0.2)
+    assert exits(shim.events())["rank 0"]["code"] == 0
+
+
+def test_independent_ranks_start_again_beside_the_others(shim: ShimProcess) -> None:
+    shim.start(shim.plan("exit 1", "until [ -e go ]; do sleep 0.05; done", gang=False))
+    first = shim.events(until="process_exited")
+    shim.tell(op="launch", plan=str(shim.plan("touch go", attempt=2, gang=False)))
+    second = shim.events(after=len(first), attempt=2)
+    assert [(event["attempt"], event["rank"]) for event in second if event["type"] == "process_exited"] == [
+        (2, 0),
+        (1, 1),
+    ]
+
+
+def test_a_gang_is_not_launched_while_another_attempt_runs(shim: ShimProcess) -> None:
+    shim.start(shim.plan("sleep 300"))
+    shim.tell(op="launch", plan=str(shim.plan("true", attempt=2)))
+    assert "still running" in shim.events(until="note", attempt=None)[-1]["text"]
+
+
+def test_ranks_wait_until_nobody_has_their_device_open(shim: ShimProcess, tmp_path: Path) -> None:
+    node = tmp_path / "davinci0"
+    node.touch()
+    with node.open():
+        shim.start(shim.plan("true", device_node=node))
+        told = shim.events(until="note", attempt=None)
+        assert f"{node} by pid {os.getpid()}" in told[-1]["text"]
+        assert not [event for event in told if event["type"] == "process_started"]
+    assert exits(shim.events())["rank 0"]["code"] == 0
+
+
+def test_a_start_that_waits_for_a_device_can_be_stopped(shim: ShimProcess, tmp_path: Path) -> None:
+    node = tmp_path / "davinci0"
+    node.touch()
+    with node.open():
+        shim.start(shim.plan("true", device_node=node))
+        shim.tell(op="stop", reason="test")
+        assert not exits(shim.events())
+
+
+@pytest.fixture
+def memory_limit(tmp_path: Path) -> Iterator[Path]:
+    """A cgroup with room for 32 MiB: whoever writes its pid to this file may not have more. Needs root."""
+    for root in (Path("/sys/fs/cgroup/memory"), Path("/sys/fs/cgroup")):
+        group = root / f"npu-launch-test-{os.getpid()}"
+        try:
+            group.mkdir()
+            limit = group / ("memory.max" if (group / "memory.max").exists() else "memory.limit_in_bytes")
+            limit.write_text(str(32 << 20))
+        except OSError:
+            with contextlib.suppress(OSError):
+                group.rmdir()
+            continue
+        try:
+            yield group / "cgroup.procs"
+        finally:
+            deadline = time.monotonic() + 10
+            while (group / "cgroup.procs").read_text() and time.monotonic() < deadline:
+                time.sleep(0.02)
+            group.rmdir()
+        return
+    pytest.skip("cannot make a memory cgroup here")
+
+
+def test_a_rank_that_the_kernel_killed_for_want_of_memory_is_told_from_one_that_was_killed(
+    shim: ShimProcess, memory_limit: Path
+) -> None:
+    greedy = f"echo $$ > {memory_limit}; exec python3 -c 'import mmap; x = bytearray(256 << 20); x[::4096] = x[::4096]'"
+    shim.start(shim.plan(greedy, "kill -9 $$", gang=False))
+    ended = exits(shim.events())
+    assert {ended["rank 0"]["code"], ended["rank 1"]["code"]} == {-signal.SIGKILL}
+    assert "oom" in ended["rank 0"]["oom"].lower() or "out of memory" in ended["rank 0"]["oom"]
+    assert "oom" not in ended["rank 1"]

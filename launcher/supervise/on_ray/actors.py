@@ -45,6 +45,14 @@ class Agent:
             return False
         return True
 
+    async def renew(self) -> bool:
+        """Renew the lease of this host's ranks; whether the shim did."""
+        try:
+            await self._link.renew()
+        except LinkLost:
+            return False
+        return True
+
 
 class AgentLink:
     """A link to a shim through the agent on its host; an agent that died is replaced."""
@@ -63,6 +71,10 @@ class AgentLink:
 
     async def send(self, message: Message) -> None:
         if not await self._call("send", dict(message)):
+            raise LinkLost(f"the shim on {self._host}")
+
+    async def renew(self) -> None:
+        if not await self._call("renew"):
             raise LinkLost(f"the shim on {self._host}")
 
     async def ready(self) -> None:
@@ -128,7 +140,7 @@ class SupervisorActor:
                 lock = self._run.lock()
                 await asyncio.to_thread(lock.acquire)
                 if not self._run.state().phase.ended:
-                    await Supervisor(self._run, links, by="ray").supervise()
+                    await Supervisor(self._run, links.__getitem__, by="ray").supervise()
                 lock.release()
         finally:
             for link in links.values():

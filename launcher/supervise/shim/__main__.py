@@ -17,6 +17,8 @@ sys.path.insert(0, os.path.abspath(os.path.join(os.path.dirname(__file__), "..",
 from launcher.supervise.shim.attempts import Attempts
 from launcher.supervise.shim.clients import Client, Clients
 from launcher.supervise.shim.journal import Journal
+from launcher.supervise.shim.lease import Lease
+from launcher.supervise.shim.memory import OomWatch
 from launcher.supervise.shim.processes import adopt_orphans
 
 _LINGER = 60.0  # seconds that an idle shim nobody follows waits for somebody to come
@@ -25,10 +27,11 @@ _LINGER = 60.0  # seconds that an idle shim nobody follows waits for somebody to
 class Shim:
     """Keeps the processes of one host of one run."""
 
-    def __init__(self, host: str, socket_path: str, journal: Journal) -> None:
+    def __init__(self, host: str, socket_path: str, journal: Journal, run: str) -> None:
         self._journal = journal
         self._clients = Clients(socket_path, journal.lines, self._handle)
-        self._attempts = Attempts(host, self._emit)
+        self._attempts = Attempts(host, self._emit, OomWatch())
+        self._lease = Lease(run)
         self._is_leaving = False
 
     def serve(self, plan_path: str) -> None:
@@ -46,6 +49,8 @@ class Shim:
                     self._clients.serve(fd, mask)
             self._attempts.reap()
             self._attempts.advance()
+            if self._attempts.is_busy and time.monotonic() >= self._lease.due(self._attempts.lease):
+                self._on_lease_expired()
         self._clients.close()
 
     def _may_end(self) -> bool:
@@ -57,12 +62,14 @@ class Shim:
 
     def _timeout_ms(self) -> int:
         """Milliseconds until something is due, rounded up; -1 when nothing is."""
-        due = self._attempts.due
-        if due is None:
-            if self._attempts.is_busy or self._clients.are_following:
-                return -1
-            due = self._lonely_at
-        return max(0, int((due - time.monotonic()) * 1000) + 1)
+        due = []
+        if self._attempts.due is not None:
+            due.append(self._attempts.due)
+        if self._attempts.is_busy:
+            due.append(self._lease.due(self._attempts.lease))
+        elif not self._clients.are_following:
+            due.append(self._lonely_at)
+        return max(0, int((min(due) - time.monotonic()) * 1000) + 1) if due else -1
 
     @property
     def _lonely_at(self) -> float:
@@ -74,6 +81,16 @@ class Shim:
             self._attempts.stop("npu-launch's shim received SIGTERM")
             self._is_leaving = True
 
+    def _on_lease_expired(self) -> None:
+        """Where the run has its home nobody can have started a twin: have it kept again. Elsewhere, end the ranks."""
+        if self._lease.is_at_home:
+            keeper = self._lease.revive()
+            if keeper is not None:
+                self._attempts.spared.add(keeper)
+        else:
+            self._attempts.stop(f"nothing was heard of the supervisor for {self._attempts.lease:g} s (lease)")
+            self._lease.renew()
+
     def _emit(self, **event: Any) -> None:
         self._journal.append(**event)
         self._clients.send_news()
@@ -84,7 +101,11 @@ class Shim:
             op = message["op"]
             if op == "follow":
                 client.cursor = min(max(int(message["after"]) - self._journal.after, 0), len(self._journal.lines))
+            elif op == "renew":
+                self._lease.renew()
+                client.unsent += b"renewed\n"
             elif op == "launch":
+                self._lease.renew()
                 self._attempts.launch(message["plan"])
             elif op == "stop":
                 self._attempts.stop(str(message["reason"]))
@@ -108,12 +129,14 @@ def _catch_signals() -> int:
 
 
 def main() -> None:
-    """HOST AFTER SOCKET JOURNAL LOCK PLAN READY, as the package says."""
-    host, after, socket_path, journal_path, lock_path, plan_path, ready = sys.argv[1:]
+    """HOST AFTER SOCKET JOURNAL LOCK PLAN RUN READY, as the package says."""
+    host, after, socket_path, journal_path, lock_path, plan_path, run, ready = sys.argv[1:]
     os.makedirs(os.path.dirname(lock_path), mode=0o700, exist_ok=True)
     lock = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX)  # held as long as this shim lives: it is how others know
-    shim = Shim(host, socket_path, Journal(journal_path, host, int(after)))
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    shim = Shim(host, socket_path, Journal(journal_path, host, int(after)), run)
     os.write(int(ready), b"\n")
     os.close(int(ready))
     shim.serve(plan_path)

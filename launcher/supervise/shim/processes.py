@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
 _PR_SET_PDEATHSIG = 1
@@ -15,17 +15,20 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Child:
-    """A rank or a service that this shim started; `rank` is None for a service."""
+    """A rank or a service of an attempt that this shim started; `rank` is None for a service."""
 
-    def __init__(self, name: str, rank: int | None, pid: int, exec_error: int) -> None:
-        self.name = name
-        self.rank = rank
+    def __init__(self, pid: int, exec_error: int | None) -> None:
         self.pid = pid
+        self.name = ""
+        self.rank: int | None = None
+        self.attempt = 0
         self.stopped = False
         self._exec_error = exec_error
 
     def take_exec_error(self) -> str | None:
         """Why it could not be executed, once it has ended."""
+        if self._exec_error is None:
+            return None
         try:
             return os.read(self._exec_error, 4096).decode(errors="replace") or None
         except BlockingIOError:
@@ -39,7 +42,7 @@ def adopt_orphans() -> None:
     _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def start(name: str, rank: int | None, process: Mapping[str, Any], environment: Mapping[str, str], own: str) -> Child:
+def start(process: Mapping[str, Any], environment: Mapping[str, str], own: str) -> Child:
     """Fork a process of the plan; folders of it below `own` are made. Raises OSError when that fails.
 
     Its output goes straight to its log: no pipe, no loss. That it could not be executed shows in `take_exec_error`.
@@ -61,7 +64,7 @@ def start(name: str, rank: int | None, process: Mapping[str, Any], environment: 
         raise
     finally:
         os.close(report)
-    return Child(name, rank, pid, exec_error)
+    return Child(pid, exec_error)
 
 
 def signal_process(pid: int, number: signal.Signals) -> None:
@@ -81,8 +84,20 @@ def signal_group(pid: int, number: signal.Signals) -> None:
         return
 
 
-def descendants(root: int) -> list[int]:
-    """Every process below `root`, zombies included: one may have threads that still hold a device."""
+def name_of(pid: int) -> str:
+    """What the kernel calls a process, or `?` when it is gone."""
+    try:
+        with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
+            return file.read().strip()
+    except OSError:
+        return "?"
+
+
+def descendants(root: int, spared: Iterable[int] = ()) -> list[int]:
+    """Every process below `root`, zombies included: one may have threads that still hold a device.
+
+    Those in `spared` are left out, with all below them.
+    """
     children: dict[int, list[int]] = {}
     for name in os.listdir("/proc"):
         if not name.isdigit():
@@ -95,7 +110,7 @@ def descendants(root: int) -> list[int]:
         children.setdefault(parent, []).append(int(name))
     found, todo = [], [root]
     while todo:
-        below = children.get(todo.pop(), [])
+        below = [pid for pid in children.get(todo.pop(), []) if pid not in spared]
         found += below
         todo += below
     return found

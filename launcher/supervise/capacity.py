@@ -1,0 +1,51 @@
+"""How many ranks fit on what is left of a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass
+
+from launcher.runs.events import Slot
+from launcher.specs import Cluster, Recipe
+from launcher.specs.dotted import look_up
+
+
+@dataclass(frozen=True)
+class Shrunk:
+    """A job of fewer ranks whose global batch is the same, and the changes to the recipe that make it so."""
+
+    ranks: int
+    overrides: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"goes on with {self.ranks} ranks ({', '.join(self.overrides)})"
+
+
+def usable_slots(cluster: Cluster, gone: Set[Slot]) -> tuple[Slot, ...]:
+    """The slots of a cluster that are not gone, alone or with their host, in the order in which ranks fill them."""
+    return tuple(
+        slot
+        for host in cluster.hosts
+        if Slot(host=host.name) not in gone
+        for slot in (Slot(host=host.name, device=device.id) for device in host.device_list)
+        if slot not in gone
+    )
+
+
+def shrink(recipe: Recipe, slots: int) -> Shrunk | None:
+    """The largest job on at most so many slots that keeps the global batch; None when there is none.
+
+    The global batch is micro batch x accumulation x ranks. The micro batch stays, because device memory was made for
+    it; what fewer ranks do not do at once is made up for by accumulation. The recipe's knobs say where the two are.
+    """
+    if "micro_batch" not in recipe.knobs or "accumulation" not in recipe.knobs:
+        return None
+    accumulation = look_up(recipe, recipe.knobs["accumulation"])
+    if not isinstance(accumulation, int) or isinstance(accumulation, bool) or accumulation < 1:
+        return None
+    total = accumulation * recipe.ranks
+    for ranks in range(min(slots, recipe.ranks - 1), 0, -1):
+        if total % ranks == 0:
+            overrides = (f"ranks={ranks}", f"{recipe.knobs['accumulation']}={total // ranks}")
+            return Shrunk(ranks, overrides)
+    return None
