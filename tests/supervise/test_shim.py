@@ -213,9 +213,12 @@ def test_a_service_ends_soon_after_the_ranks_it_serves(shim: ShimProcess) -> Non
     assert exits(events)["rank 0"]["code"] == 0
 
 
-def test_the_exit_of_a_service_ends_no_rank(shim: ShimProcess) -> None:
-    shim.start(shim.plan("sleep 0.5", service="exit 3"))
-    assert exits(shim.events())["rank 0"]["code"] == 0
+def test_a_service_that_fails_ends_no_rank_and_is_started_again_a_few_times(shim: ShimProcess) -> None:
+    shim.start(shim.plan("sleep 4.5", service="exit 3"))
+    events = shim.events()
+    assert exits(events)["rank 0"]["code"] == 0
+    assert len([e for e in events if e["type"] == "process_started" and e["name"] == "scheduler"]) == 4
+    assert "not started again" in [event["text"] for event in events if event["type"] == "note"][-1]
 
 
 def test_the_next_attempt_runs_under_the_same_shim(shim: ShimProcess) -> None:
@@ -297,8 +300,8 @@ def test_ranks_that_no_supervisor_vouches_for_are_ended(shim: ShimProcess) -> No
     began = time.monotonic()
     events = shim.events()
     assert time.monotonic() - began >= 0.5
-    (reason,) = [event["reason"] for event in events if event["type"] == "gang_stopping"]
-    assert "lease" in reason
+    (stopping,) = [event for event in events if event["type"] == "gang_stopping"]
+    assert stopping["fenced"] and "lease" in stopping["reason"]
     assert exits(events)["rank 0"]["stopped"]
 
 

@@ -15,6 +15,7 @@ from typing import Any
 sys.path.insert(0, os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", "..")))
 
 from launcher.supervise.shim.attempts import Attempts
+from launcher.supervise.shim.claims import Claims
 from launcher.supervise.shim.clients import Client, Clients
 from launcher.supervise.shim.journal import Journal
 from launcher.supervise.shim.lease import Lease
@@ -27,10 +28,10 @@ _LINGER = 60.0  # seconds that an idle shim nobody follows waits for somebody to
 class Shim:
     """Keeps the processes of one host of one run."""
 
-    def __init__(self, host: str, socket_path: str, journal: Journal, run: str) -> None:
+    def __init__(self, host: str, socket_path: str, journal: Journal, run: str, claims: Claims) -> None:
         self._journal = journal
         self._clients = Clients(socket_path, journal.lines, self._handle)
-        self._attempts = Attempts(host, self._emit, OomWatch())
+        self._attempts = Attempts(host, self._emit, OomWatch(), claims)
         self._lease = Lease(run)
         self._is_leaving = False
 
@@ -41,17 +42,32 @@ class Shim:
         self._attempts.launch(plan_path)  # before anything that ranks need not wait for
         poller = self._clients.poller
         poller.register(signals, select.POLLIN)
+        template = -1
         while not self._may_end():
+            template = self._watch(template)
             for fd, mask in poller.poll(self._timeout_ms()):
                 if fd == signals:
                     self._on_signals(os.read(signals, 4096))
+                elif fd == template:
+                    self._attempts.on_template()
                 else:
                     self._clients.serve(fd, mask)
             self._attempts.reap()
             self._attempts.advance()
+            self._clients.send_news()
             if self._attempts.is_busy and time.monotonic() >= self._lease.due(self._attempts.lease):
                 self._on_lease_expired()
         self._clients.close()
+
+    def _watch(self, before: int) -> int:
+        """Poll the template that is importing now, instead of the one before; the descriptor, or -1."""
+        now = self._attempts.template_fd
+        if now != before:
+            if before >= 0:
+                self._clients.poller.unregister(before)
+            if now >= 0:
+                self._clients.poller.register(now, select.POLLIN)
+        return now
 
     def _may_end(self) -> bool:
         if self._attempts.is_busy:
@@ -88,12 +104,12 @@ class Shim:
             if keeper is not None:
                 self._attempts.spared.add(keeper)
         else:
-            self._attempts.stop(f"nothing was heard of the supervisor for {self._attempts.lease:g} s (lease)")
+            reason = f"nothing was heard of the supervisor for {self._attempts.lease:g} s (lease)"
+            self._attempts.stop(reason, fenced=True)
             self._lease.renew()
 
     def _emit(self, **event: Any) -> None:
         self._journal.append(**event)
-        self._clients.send_news()
 
     def _handle(self, client: Client, line: bytes) -> None:
         try:
@@ -108,7 +124,8 @@ class Shim:
                 self._lease.renew()
                 self._attempts.launch(message["plan"])
             elif op == "stop":
-                self._attempts.stop(str(message["reason"]))
+                if message.get("attempt", self._attempts.number) >= self._attempts.number:  # else it comes too late
+                    self._attempts.stop(str(message["reason"]), stacks=message.get("stacks") is True)
             elif op == "leave":
                 self._is_leaving = True
             else:
@@ -129,14 +146,15 @@ def _catch_signals() -> int:
 
 
 def main() -> None:
-    """HOST AFTER SOCKET JOURNAL LOCK PLAN RUN READY, as the package says."""
-    host, after, socket_path, journal_path, lock_path, plan_path, run, ready = sys.argv[1:]
+    """HOST AFTER SOCKET JOURNAL LOCK PLAN RUN READY [CLAIM...], as the package says."""
+    host, after, socket_path, journal_path, lock_path, plan_path, run, ready, *inherited = sys.argv[1:]
+    claims = Claims({path: int(descriptor) for descriptor, _, path in (claim.partition(":") for claim in inherited)})
     os.makedirs(os.path.dirname(lock_path), mode=0o700, exist_ok=True)
     lock = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX)  # held as long as this shim lives: it is how others know
     os.ftruncate(lock, 0)
     os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
-    shim = Shim(host, socket_path, Journal(journal_path, host, int(after)), run)
+    shim = Shim(host, socket_path, Journal(journal_path, host, int(after)), run, claims)
     os.write(int(ready), b"\n")
     os.close(int(ready))
     shim.serve(plan_path)

@@ -7,23 +7,18 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
-from launcher.supervise.shim.devices import holders
+from launcher.supervise.shim.claims import Claims
 from launcher.supervise.shim.memory import OomWatch
-from launcher.supervise.shim.processes import Child, descendants, name_of, signal_group, signal_process, start
+from launcher.supervise.shim.processes import Child, descendants, forbid_core, signal_group, signal_process
+from launcher.supervise.shim.starting import RETRY_PAUSE, Emit, Started, Starter
 
 _SERVICE_LINGER = 5.0  # seconds that services have to end by themselves once all ranks have
+_REVIVALS = 3  # how often in an attempt a service that fails is started again
+_REVIVAL_PAUSE = 0.5  # seconds before the first of these, doubled each time: its port may still be taken
 _DAEMON_GRACE = 0.2  # seconds between SIGTERM and SIGKILL for processes that ranks left behind
 _KILL_PAUSE = 0.05  # seconds until those that appeared during a kill are killed too
-_DEVICE_PAUSE = 0.05  # seconds between looks at devices that somebody still has open: the kernel tells nobody
-_DEVICE_PATIENCE = 2.0  # seconds until we say that we wait for one
-
-
-class Emit(Protocol):
-    """Write an event down and send it to those who follow."""
-
-    def __call__(self, **event: Any) -> None: ...
 
 
 class Attempts:
@@ -32,27 +27,30 @@ class Attempts:
     An attempt of a few independent ranks may be launched while the others run: all of them end as one.
     """
 
-    def __init__(self, host: str, emit: Emit, oom: OomWatch) -> None:
+    def __init__(self, host: str, emit: Emit, oom: OomWatch, claims: Claims) -> None:
         self._host = host
         self._emit = emit
         self._oom = oom
+        self.spared: set[int] = set()  # children of the shim that are no part of any attempt
+        self._starter = Starter(host, emit, claims, self.spared)
         self._plan: dict[str, Any] = {}  # of the latest attempt
-        self._own = ""  # its folder
         self._children: dict[int, Child] = {}
         self._is_stopping = False
-        self._is_waiting = False  # for something that the latest attempt needs before it can start
-        self._waits_since = 0.0
-        self._has_told = False
+        self._revived = 0  # how often a service of the attempt was started again
         self._step = "idle"
         self._timer: tuple[float, Callable[[], None]] | None = None  # what is due next, and when (monotonic seconds)
         self.is_busy = False
         self.idle_since = time.monotonic()
-        self.spared: set[int] = set()  # children of the shim that are no part of any attempt
 
     @property
     def due(self) -> float | None:
         """When `advance` has something to do that no signal tells of (monotonic seconds)."""
         return None if self._timer is None else self._timer[0]
+
+    @property
+    def number(self) -> int:
+        """The latest attempt's; 0 before the first."""
+        return int(self._plan.get("attempt", 0))
 
     @property
     def lease(self) -> float:
@@ -67,36 +65,51 @@ class Attempts:
         """
         with open(plan_path, encoding="utf-8") as file:
             plan = json.load(file)
-        if plan["attempt"] <= self._plan.get("attempt", 0):
+        if plan["attempt"] <= self.number:
             return
-        if self.is_busy and (self._is_stopping or self._is_waiting or not self._fits_beside(plan)):
+        if self.is_busy and (self._is_stopping or self._starter.is_waiting or not self._fits_beside(plan)):
             raise ValueError(f"attempt {self._plan['attempt']} is still running")
         self._plan = plan
-        self._own = os.path.dirname(plan_path)
+        self._starter.take(plan, os.path.dirname(plan_path), is_alone=not self.is_busy)
         if not self.is_busy:
             self.is_busy = True
             self._is_stopping = False
             self._timer = None
             self._step = "ranks"
-        self._is_waiting = True
-        self._has_told = False
-        self._waits_since = time.monotonic()
         self._begin()
         self.advance()
 
-    def stop(self, reason: str) -> None:
-        """SIGTERM to every process group now, SIGKILL to whatever is left after the plan's grace."""
+    @property
+    def template_fd(self) -> int:
+        """The descriptor that tells of a template that is still importing; -1 when there is none."""
+        return self._starter.template_fd
+
+    def on_template(self) -> None:
+        """The template has said something: what waits for it can go on."""
+        self._starter.on_template()
+        self._begin()
+
+    def stop(self, reason: str, *, stacks: bool = False, fenced: bool = False) -> None:
+        """SIGTERM to every process group now, SIGKILL to whatever is left after the plan's grace.
+
+        With `stacks`, ranks get SIGABRT instead, on which Python's faulthandler writes into their logs where they are.
+        `fenced` says that the lease has run out.
+        """
         if self._is_stopping or not self.is_busy:
             return
         self._is_stopping = True
-        self._is_waiting = False
+        self._starter.is_waiting = False
         for child in self._children.values():
             child.stopped = True
-            signal_group(child.pid, signal.SIGTERM)
+            if stacks and child.rank is not None:
+                forbid_core(child.pid)
+                signal_process(child.pid, signal.SIGABRT)
+            else:
+                signal_group(child.pid, signal.SIGTERM)
         for child in self._children.values():
             signal_group(child.pid, signal.SIGCONT)  # a suspended process takes its SIGTERM only when it goes on
         self._after(float(self._plan["grace"]), self._kill)
-        self._emit(type="gang_stopping", attempt=self._plan["attempt"], reason=reason)
+        self._emit(type="gang_stopping", attempt=self._plan["attempt"], reason=reason, fenced=fenced or None)
 
     def reap(self) -> None:
         """Take note of every child that has ended."""
@@ -111,6 +124,8 @@ class Attempts:
             child = self._children.pop(pid, None)
             if child is not None:
                 self._exited(child, os.waitstatus_to_exitcode(status), usage.ru_maxrss)
+            elif self._starter.on_exit(pid, os.waitstatus_to_exitcode(status)):
+                self._begin()
 
     def advance(self) -> None:
         """Do what is due, and take the attempt's next step: ranks end, then services, then what they left behind."""
@@ -120,7 +135,7 @@ class Attempts:
             action()
         if not self.is_busy:
             return
-        if self._is_waiting or any(child.rank is not None for child in self._children.values()):
+        if self._starter.is_waiting or any(child.rank is not None for child in self._children.values()):
             step = "ranks"
         elif self._children:
             step = "services"
@@ -157,60 +172,23 @@ class Attempts:
     # -- the start -----------------------------------------------------------------------------------------------------
 
     def _begin(self) -> None:
-        """Start the latest attempt's processes, or wait for what they need."""
-        if not self._is_waiting or self._waits_for_devices():
+        """Start the latest attempt's processes, or come back when what they wait for may be there."""
+        if not self._starter.is_waiting:
             return
-        self._is_waiting = False
-        for service in self._ours("services"):
-            self._start(service["name"], None, service)
-        for rank in self._ours("ranks"):
-            self._start(f"rank {rank['rank']}", rank["rank"], rank)
+        started = self._starter.start()
+        if started is None:
+            if self._starter.is_polling:
+                self._after(RETRY_PAUSE, self._begin)
+            return
+        self._revived = 0
+        self._take(started)
 
-    def _ours(self, kind: str) -> list[dict[str, Any]]:
-        return [process for process in self._plan[kind] if process["host"] == self._host]
-
-    def _waits_for_devices(self) -> bool:
-        """Whether a process still has one of our devices open: a rank on it would fail, for it holds memory there."""
-        nodes = {rank["device_node"] for rank in self._ours("ranks")} - {None}
-        held = holders(nodes) if nodes else {}
-        if not held:
-            return False
-        self._after(_DEVICE_PAUSE, self._begin)
-        if not self._has_told and time.monotonic() - self._waits_since >= _DEVICE_PATIENCE:
-            self._has_told = True
-            whom = ", ".join(f"{node} by pid {pid} ({name_of(pid)})" for node, pid in sorted(held.items()))
-            self._emit(type="note", text=f"waits to start: {self._host} has open {whom}")
-        return True
-
-    def _start(self, name: str, rank: int | None, process: dict[str, Any]) -> None:
-        """Start a process of the plan."""
-        inherited = {name: value for name, value in os.environ.items() if name not in self._plan["unset"]}
-        attempt = self._plan["attempt"]
-        try:
-            child = start(process, {**inherited, **process["env"]}, self._own)
-        except OSError as error:
-            self._emit(
-                type="process_exited",
-                attempt=attempt,
-                name=name,
-                rank=rank,
-                pid=0,
-                code=127,
-                error=f"cannot start: {error}",
-            )
+    def _take(self, started: Started) -> None:
+        """Look after these processes from now on."""
+        for child in started.children:
+            self._children[child.pid] = child
+        for name, rank in started.failed:
             self._failed(name, rank)
-            return
-        self._started(child, name, rank, process)
-
-    def _started(self, child: Child, name: str, rank: int | None, process: dict[str, Any]) -> None:
-        child.name, child.rank, child.attempt = name, rank, self._plan["attempt"]
-        self._children[child.pid] = child
-        self._emit(
-            type="process_started", attempt=child.attempt, name=name, rank=rank, pid=child.pid, slot=process.get("slot")
-        )
-        if self._is_stopping:  # one before it could not be started
-            child.stopped = True
-            signal_group(child.pid, signal.SIGTERM)
 
     # -- the end -------------------------------------------------------------------------------------------------------
 
@@ -230,6 +208,24 @@ class Attempts:
         )
         if code != 0 and not child.stopped:
             self._failed(child.name, child.rank)
+            if child.rank is None and not self._is_stopping:
+                self._revive(child.name)
+
+    def _revive(self, name: str) -> None:
+        """Start a service again, a moment after it failed, while ranks need it.
+
+        MindSpore's workers look for their scheduler for 20 s, on the port that it had.
+        """
+        if self._revived >= _REVIVALS:
+            self._emit(type="note", text=f"{name} has failed {_REVIVALS + 1} times and is not started again")
+            return
+        self._revived += 1
+        self._after(_REVIVAL_PAUSE * 2 ** (self._revived - 1), lambda: self._start_again(name))
+
+    def _start_again(self, name: str) -> None:
+        if any(child.rank is not None for child in self._children.values()):
+            self._take(self._starter.start_again(name))
+            self._emit(type="note", text=f"{name} failed and was started again; the ranks go on")
 
     def _failed(self, name: str, rank: int | None) -> None:
         """In a gang, the others cannot finish without a rank that failed: stop them now, and ask nobody."""

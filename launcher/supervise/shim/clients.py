@@ -39,6 +39,7 @@ class Clients:
         self.poller = select.poll()
         self.alone_since = time.monotonic()
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
+        self._spare = _spare_descriptor()
         self._bind()
         self._listener.listen(_BACKLOG)
         self.poller.register(self._listener.fileno(), select.POLLIN)
@@ -90,7 +91,10 @@ class Clients:
     def _accept(self) -> None:
         try:
             connection, _ = self._listener.accept()
+        except BlockingIOError:
+            return
         except OSError:
+            self._turn_away()
             return
         _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
         if uid not in (os.getuid(), 0):
@@ -99,6 +103,16 @@ class Clients:
         connection.setblocking(False)
         self._clients[connection.fileno()] = Client(connection)
         self.poller.register(connection.fileno(), select.POLLIN)
+
+    def _turn_away(self) -> None:
+        """Close a connection for which no descriptor is left: as long as it waits, the poller would return at once."""
+        if self._spare is not None:
+            os.close(self._spare)
+        try:
+            self._listener.accept()[0].close()
+        except OSError:
+            pass
+        self._spare = _spare_descriptor()
 
     def _receive(self, fd: int) -> None:
         client = self._clients[fd]
@@ -139,3 +153,11 @@ class Clients:
         self.poller.unregister(fd)
         self._clients.pop(fd).connection.close()
         self.alone_since = time.monotonic()
+
+
+def _spare_descriptor() -> int | None:
+    """A descriptor to give up when one is needed, or None when there is none left."""
+    try:
+        return os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import ctypes
 import os
+import resource
 import signal
 from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
+_PR_SET_PTRACER = 0x59616D61
+_ANYBODY = ctypes.c_ulong(-1)
+
+_ALL_SIGNALS = signal.valid_signals()
+_CATCHABLE_SIGNALS = sorted(n for n in _ALL_SIGNALS - {signal.SIGKILL, signal.SIGSTOP} if n < signal.SIGRTMIN)
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -49,9 +55,10 @@ def start(process: Mapping[str, Any], environment: Mapping[str, str], own: str) 
     """
     exec_error, report = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     try:
-        log = _open_log(process, own)
+        make_folders(process, own)
+        log = os.open(process["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         shim = os.getpid()
-        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, _ALL_SIGNALS)
         try:
             pid = os.fork()
             if pid == 0:
@@ -65,6 +72,13 @@ def start(process: Mapping[str, Any], environment: Mapping[str, str], own: str) 
     finally:
         os.close(report)
     return Child(pid, exec_error)
+
+
+def make_folders(process: Mapping[str, Any], own: str) -> None:
+    """Make those of the process's folders that belong to the run. Raises OSError."""
+    for folder in (os.path.dirname(process["log"]), process.get("cann_log_dir"), process["cwd"]):
+        if folder and folder.startswith(own + "/"):
+            os.makedirs(folder, mode=0o700, exist_ok=True)
 
 
 def signal_process(pid: int, number: signal.Signals) -> None:
@@ -81,6 +95,14 @@ def signal_group(pid: int, number: signal.Signals) -> None:
     except ProcessLookupError:
         signal_process(pid, number)
     except PermissionError:
+        return
+
+
+def forbid_core(pid: int) -> None:
+    """Have a process leave no core file; a limit of 1 byte keeps those away too that go through a pipe (core(5))."""
+    try:
+        resource.prlimit(pid, resource.RLIMIT_CORE, (1, resource.prlimit(pid, resource.RLIMIT_CORE)[1]))
+    except (OSError, ValueError):
         return
 
 
@@ -116,24 +138,17 @@ def descendants(root: int, spared: Iterable[int] = ()) -> list[int]:
     return found
 
 
-def _open_log(process: Mapping[str, Any], own: str) -> int:
-    """Make those of the process's folders that belong to the run, and open its log for appending."""
-    for folder in (os.path.dirname(process["log"]), process.get("cann_log_dir"), process["cwd"]):
-        if folder and folder.startswith(own + "/"):
-            os.makedirs(folder, mode=0o700, exist_ok=True)
-    return os.open(process["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-
-
 def _become(process: Mapping[str, Any], environment: Mapping[str, str], log: int, report: int, shim: int) -> NoReturn:
     """In the forked child: become the process, or leave the reason in `report` and end with 127."""
     try:
         os.setsid()
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        _libc.prctl(_PR_SET_PTRACER, _ANYBODY, 0, 0, 0)  # py-spy may look, of this user (Yama, ptrace_scope 1)
         if os.getppid() != shim:  # it died before the line above
             os._exit(127)
         signal.set_wakeup_fd(-1)
-        for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
-            if number < signal.SIGRTMIN:
+        for number in _CATCHABLE_SIGNALS:
+            if signal.getsignal(number) != signal.SIG_DFL:
                 signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)

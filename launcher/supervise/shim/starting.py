@@ -1,0 +1,214 @@
+"""Starts the processes of an attempt: when all that they need is there, and forked from a template if they can be."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any, NamedTuple, Protocol
+
+from launcher.supervise.shim.claims import Claims, read_holder
+from launcher.supervise.shim.devices import holders
+from launcher.supervise.shim.processes import Child, make_folders, name_of, start
+from launcher.supervise.shim.warm import Template, TemplateError
+
+RETRY_PAUSE = 0.05  # seconds between looks at devices that somebody still has: the kernel tells nobody
+_PATIENCE = 2.0  # seconds until we say that we wait for one
+
+Process = dict[str, Any]
+Environment = dict[str, str]
+
+
+class Emit(Protocol):
+    """Write an event down and send it to those who follow."""
+
+    def __call__(self, **event: Any) -> None: ...
+
+
+class Started(NamedTuple):
+    """What came of a start: the processes, and (name, rank) of those that could not be made."""
+
+    children: list[Child]
+    failed: list[tuple[str, int | None]]
+
+
+class Starter:
+    """Starts what the latest plan has for this host.
+
+    `is_waiting` from the moment it is given a plan until its processes are started, or the wait is called off;
+    `is_polling` says that nobody will tell when the wait is over. The template's pid is kept among `spared`.
+    """
+
+    def __init__(self, host: str, emit: Emit, claims: Claims, spared: set[int]) -> None:
+        self._host = host
+        self._emit = emit
+        self._claims = claims
+        self._spared = spared
+        self._plan: dict[str, Any] = {}
+        self._own = ""  # the attempt's folder
+        self._template: Template | None = None
+        self._is_cold = False  # no template is to be tried any more
+        self._waits_since = 0.0
+        self._has_told = False
+        self.is_waiting = False
+        self.is_polling = False
+
+    def take(self, plan: dict[str, Any], own: str, *, is_alone: bool) -> None:
+        """A new plan is to be started; where it is alone, what only the plan before it claimed is given back."""
+        self._plan = plan
+        self._own = own
+        self._waits_since = time.monotonic()
+        self._has_told = False
+        self.is_waiting = True
+        if is_alone:
+            self._claims.keep_only(self._claimed())
+
+    def start(self) -> Started | None:
+        """Start the plan's processes; None while something that they need is not there."""
+        self.is_polling = self._lacks_claims() or self._lacks_devices()
+        if self.is_polling:
+            return None
+        processes = [*self._ours("services"), *self._ours("ranks")]
+        environments = [self._environment(process) for process in processes]
+        if self._plan["prewarm"] and self._lacks_template(processes, environments):
+            return None
+        self.is_waiting = False
+        return self._launch(processes, environments)
+
+    def start_again(self, service: str) -> Started:
+        """Start a service of the plan once more."""
+        services = [process for process in self._ours("services") if process["name"] == service]
+        return self._launch(services, [self._environment(process) for process in services])
+
+    # -- what processes need -------------------------------------------------------------------------------------------
+
+    def _lacks_claims(self) -> bool:
+        """Whether another run holds what this attempt needs; it was free when the attempt was planned."""
+        try:
+            taken = self._claims.take(self._claimed(), self._plan.get("run", ""))
+            reason = f"{taken} is held by run {read_holder(taken).get('run')}" if taken else ""
+        except OSError as error:
+            reason = str(error)
+        return self._tell_of_wait(reason)
+
+    def _lacks_devices(self) -> bool:
+        """Whether a process still has one of our devices open: a rank on it would fail, for it holds memory there."""
+        nodes = {rank["device_node"] for rank in self._ours("ranks")} - {None}
+        held = holders(nodes) if nodes else {}
+        whom = ", ".join(f"{node} by pid {pid} ({name_of(pid)})" for node, pid in sorted(held.items()))
+        return self._tell_of_wait(f"{self._host} has open {whom}" if held else "")
+
+    def _tell_of_wait(self, reason: str) -> bool:
+        """Whether there is a reason to wait; it is told once the wait goes on."""
+        if reason and not self._has_told and time.monotonic() - self._waits_since >= _PATIENCE:
+            self._has_told = True
+            self._emit(type="note", text=f"waits to start: {reason}")
+        return bool(reason)
+
+    def _claimed(self) -> list[str]:
+        """What the plan claims on this host: paths of files."""
+        return [claim["path"] for claim in self._plan.get("claims", ()) if claim["host"] == self._host]
+
+    # -- the template --------------------------------------------------------------------------------------------------
+
+    @property
+    def template_fd(self) -> int:
+        """The descriptor that tells of a template that is still importing; -1 when there is none."""
+        is_importing = self._template is not None and not self._template.is_ready and not self._template.refusal
+        return self._template.fd if self._template is not None and is_importing else -1
+
+    def on_template(self) -> None:
+        """Take what the template has said."""
+        if self._template is not None:
+            self._template.receive()
+
+    def on_exit(self, pid: int, code: int) -> bool:
+        """A child of the shim that is no part of an attempt has ended; whether it was the template."""
+        if self._template is None or pid != self._template.pid:
+            return False
+        self._template.ended(code)
+        return True
+
+    def _lacks_template(self, processes: list[Process], environments: list[Environment]) -> bool:
+        """Whether the process that ranks are to be forked from is still importing; it is started when there is none."""
+        if self._is_cold or not self._ours("ranks"):
+            return False
+        if self._template is None:
+            first = len(self._ours("services"))  # the ranks' script says what to import
+            try:
+                self._template = Template(
+                    [*processes[first:], *processes[:first]],
+                    [*environments[first:], *environments[:first]],
+                    self._plan["unset"],
+                    os.path.join(self._own, "template.log"),
+                )
+            except (OSError, ValueError) as error:
+                self._give_up_warmth(str(error))
+                return False
+            assert self._template.pid is not None
+            self._spared.add(self._template.pid)
+        if self._template.refusal is not None:
+            self._give_up_warmth(self._template.refusal)
+        return not self._is_cold and not self._template.is_ready
+
+    def _forked(self, processes: list[Process], environments: list[Environment]) -> list[int | None]:
+        """The pids of those that were forked from the template; None for each that has to be started plainly."""
+        pids: list[int | None] = [None] * len(processes)
+        if self._template is None or self._is_cold or not self._plan["prewarm"]:
+            return pids
+        fit = []
+        for position, (process, environment) in enumerate(zip(processes, environments, strict=True)):
+            obstacle = self._template.obstacle(process, environment)
+            if obstacle is None:
+                fit.append(position)
+            else:
+                self._emit(type="note", text=f"{_name(process)} is started anew, not forked: {obstacle}")
+        try:
+            for position in fit:
+                make_folders(processes[position], self._own)
+            forked = self._template.fork([(processes[position], environments[position]) for position in fit])
+        except (TemplateError, OSError) as error:
+            self._give_up_warmth(str(error))
+            return pids
+        for position, pid in zip(fit, forked, strict=True):
+            pids[position] = pid
+        return pids
+
+    def _give_up_warmth(self, reason: str) -> None:
+        """Start ranks plainly from now on, and say why."""
+        self._is_cold = True
+        self._emit(type="note", text=f"ranks are started one by one, not forked from a warm process: {reason}")
+
+    # -- processes -----------------------------------------------------------------------------------------------------
+
+    def _ours(self, kind: str) -> list[Process]:
+        return [process for process in self._plan[kind] if process["host"] == self._host]
+
+    def _environment(self, process: Process) -> Environment:
+        """The whole environment of a process of the plan."""
+        inherited = {name: value for name, value in os.environ.items() if name not in self._plan["unset"]}
+        return {**inherited, **process["env"]}
+
+    def _launch(self, processes: list[Process], environments: list[Environment]) -> Started:
+        """Start processes of the plan: forked from the template where there is one, else plainly."""
+        started = Started([], [])
+        pids = self._forked(processes, environments)
+        for process, environment, pid in zip(processes, environments, pids, strict=True):
+            try:
+                child = Child(pid, None) if pid is not None else start(process, environment, self._own)
+            except OSError as error:
+                self._tell(process, "process_exited", pid=0, code=127, error=f"cannot start: {error}")
+                started.failed.append((_name(process), process.get("rank")))
+                continue
+            child.name, child.rank, child.attempt = _name(process), process.get("rank"), self._plan["attempt"]
+            self._tell(process, "process_started", pid=child.pid, slot=process.get("slot"))
+            started.children.append(child)
+        return started
+
+    def _tell(self, process: Process, kind: str, **more: Any) -> None:
+        attempt = self._plan["attempt"]
+        self._emit(type=kind, attempt=attempt, name=_name(process), rank=process.get("rank"), **more)
+
+
+def _name(process: Process) -> str:
+    """`rank 3`, or a service's own name."""
+    return f"rank {process['rank']}" if "rank" in process else str(process["name"])
