@@ -21,6 +21,7 @@ def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A home of its own for the runs of a test, which must leave no process and no socket behind."""
     path = Path(tempfile.mkdtemp(prefix="nl-"))
     monkeypatch.setenv("NPU_LAUNCH_HOME", str(path / "home"))
+    monkeypatch.setenv("NPU_LAUNCH_CLAIMS", str(path / "claims"))
     runtime = runtime_path()
     try:
         yield path / "home"

@@ -74,4 +74,7 @@ RunArgument = Annotated[
     typer.Argument(metavar="RUN", help="A run's id or how it begins; default: the latest run.", show_default=False),
 ]
 DetachOption = Annotated[bool, typer.Option("-d", "--detach", help="Print the run's id and do not follow the run.")]
+WaitOption = Annotated[
+    bool, typer.Option("--wait", help="Wait in line for devices that other runs have, instead of refusing.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from launcher.cli.options import DetachOption, RunArgument, SetOption
+from launcher.cli.options import DetachOption, RunArgument, SetOption, WaitOption
 
 if TYPE_CHECKING:
     from launcher.runs.state import RunState
@@ -22,6 +22,7 @@ def rerun(
     ] = "all",
     set_: SetOption = None,
     detach: DetachOption = False,
+    wait: WaitOption = False,
 ) -> int:
     """Start a run that has ended again, from its newest checkpoint.
 
@@ -31,7 +32,7 @@ def rerun(
     npu-launch rerun my-sweep --ranks failed
     """
     from launcher.cli.interrupts import Interrupts
-    from launcher.cli.run import tell_detached
+    from launcher.cli.run import line_of, tell_detached
     from launcher.runs.store import find_run
     from launcher.supervise.followed_record import settle
     from launcher.supervise.launch import rerun as start_again
@@ -40,7 +41,8 @@ def rerun(
     before = settle(found)
     chosen = _chosen(ranks, before)
     with Interrupts() as interrupts:
-        start_again(found, ranks=chosen, overrides=tuple(set_ or ()))
+        line = line_of(interrupts) if wait else None
+        start_again(found, ranks=chosen, overrides=tuple(set_ or ()), line=line)
         if detach:
             tell_detached(found.id)
             return 0

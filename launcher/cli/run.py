@@ -15,12 +15,15 @@ from launcher.cli.options import (
     NameOption,
     RecipeArgument,
     SetOption,
+    WaitOption,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from launcher.cli.interrupts import Interrupts
     from launcher.specs import Cluster, Recipe
+    from launcher.supervise.line import Line
 
 
 def run(
@@ -31,6 +34,7 @@ def run(
     detach: DetachOption = False,
     name: NameOption = None,
     max_restarts: MaxRestartsOption = None,
+    wait: WaitOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan; start nothing, write nothing.")] = False,
 ) -> int:
     """Start a run and follow it until it has ended.
@@ -59,13 +63,22 @@ def run(
         put(render_text(preview(loaded, resolved, name)).rstrip("\n"))
         return 0
     with Interrupts() as interrupts:  # from here on nothing can end the command between the start and its record
-        started = start(loaded, resolved, name=name)
+        started = start(loaded, resolved, name=name, line=line_of(interrupts) if wait else None)
         if detach:
             tell_detached(started.id)
             return 0
         from launcher.cli.attach import attach  # what shows a run is loaded while its ranks start
 
         return int(attach(started, interrupts, since=1))
+
+
+def line_of(interrupts: Interrupts) -> Line:
+    """A place in line for devices that says on stderr whom it waits for, and that a signal leaves."""
+    from launcher.cli.output import talk
+    from launcher.logs.safe import safe_line
+    from launcher.supervise.line import Line
+
+    return Line(lambda text: talk(f"npu-launch: {safe_line(text)}"), interrupts)
 
 
 def overrides(sets: Sequence[str], max_restarts: int | None) -> list[str]:

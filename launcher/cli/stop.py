@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from launcher.cli.options import RunArgument
 
 
-def stop(run: RunArgument = None) -> int:
+def stop(
+    run: RunArgument = None,
+    orphans: Annotated[
+        bool, typer.Option("--orphans", help="End what runs left behind whose supervisors were all killed.")
+    ] = False,
+) -> int:
     """Stop a run and wait until its ranks are gone.
 
     Where several runs are meant, it is the one that has not ended.
     Ranks get SIGTERM first, and SIGKILL when the recipe's `grace` is over.
+
+    With --orphans, end the processes of runs that nothing keeps any more,
+    known by a tag in their environment: yours, or as root everybody's.
     """
+    if orphans:
+        return _stop_orphans(run)
     import time
     from contextlib import closing
 
@@ -48,3 +62,20 @@ def stop(run: RunArgument = None) -> int:
     else:
         talk(headline(view))
     return int(ExitCode.INFRASTRUCTURE if state.phase is RunPhase.LOST else ExitCode.OK)
+
+
+def _stop_orphans(run: str | None) -> int:
+    from launcher.cli.output import put, talk
+    from launcher.errors import ExitCode, UsageError
+    from launcher.hosts.orphans import end_orphans
+    from launcher.logs.safe import safe_line
+
+    if run is not None:
+        raise UsageError("--orphans goes for all runs that nothing keeps", remedy=f"npu-launch stop {run}")
+    found = end_orphans()
+    if not found:
+        talk("npu-launch: no orphans")
+    for process in found:
+        word = "does not end" if process.is_left else "ended"
+        put(safe_line(f"{word}: pid {process.pid}, run {process.run}: {process.command}"))
+    return int(ExitCode.INFRASTRUCTURE if any(process.is_left for process in found) else ExitCode.OK)

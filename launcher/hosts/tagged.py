@@ -1,4 +1,4 @@
-"""Processes of runs, known by the tag in their environment and never by their name."""
+"""Processes of runs, known by the tags in their environment and never by their name."""
 
 from __future__ import annotations
 
@@ -8,27 +8,32 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-TAG = "NPU_LAUNCH_RUN"
+DIRECTORY_TAG = "NPU_LAUNCH_RUN_DIRECTORY"  # set by who starts the shim: a script of `plan -o sh` has it not
+TAGS = ("NPU_LAUNCH_RUN", "NPU_LAUNCH_ATTEMPT", "NPU_LAUNCH_RANK", DIRECTORY_TAG)
+_NEEDED = ("NPU_LAUNCH_RUN", "NPU_LAUNCH_ATTEMPT", DIRECTORY_TAG)  # the shim itself has the last one only
 
 
 @dataclass(frozen=True)
 class Tagged:
-    """A process that belongs to a run, and the home (NPU_LAUNCH_HOME) in which the run is kept."""
+    """A process that a run's shim started, or that came of one, and the folder of the run."""
 
     pid: int
     run: str
-    home: str
+    directory: Path
 
 
-def tagged_processes(proc: Path = Path("/proc")) -> Iterator[Tagged]:
-    """Every living process with a run's tag whose environment this user may read; our own process is left out."""
+def tagged_processes(of: Path | None = None, proc: Path = Path("/proc")) -> Iterator[Tagged]:
+    """Every living process of runs, or of the run in a folder, that this user may look into; but for our own."""
+    wanted = None if of is None else of.resolve()
     for entry in proc.iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue
         with suppress(OSError):
             environment = _environment(entry / "environ")
-            if TAG in environment:
-                yield Tagged(int(entry.name), environment[TAG], environment.get("NPU_LAUNCH_HOME", ""))
+            if all(name in environment for name in _NEEDED):
+                directory = Path(environment[DIRECTORY_TAG])
+                if wanted is None or directory.resolve() == wanted:
+                    yield Tagged(int(entry.name), environment["NPU_LAUNCH_RUN"], directory)
 
 
 def _environment(path: Path) -> Mapping[str, str]:

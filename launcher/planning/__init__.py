@@ -2,7 +2,7 @@
 
 from launcher.planning.compose import plan
 from launcher.planning.layout import AttemptLayout, RankLayout, RunLayout, ServiceLayout
-from launcher.planning.model import Checkpoints, LaunchPlan, RankProcess, ServiceProcess, Target
+from launcher.planning.model import Checkpoints, Claim, LaunchPlan, RankProcess, ServiceProcess, Target
 from launcher.planning.place import DEFAULT_HCCL_PORT, Place, hccl_ports
 from launcher.planning.ranktable.v1_0 import RankTable
 from launcher.planning.script import render_sh
@@ -12,6 +12,7 @@ __all__ = [
     "DEFAULT_HCCL_PORT",
     "AttemptLayout",
     "Checkpoints",
+    "Claim",
     "LaunchPlan",
     "Place",
     "RankLayout",

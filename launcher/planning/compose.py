@@ -6,12 +6,13 @@ from pathlib import Path
 
 from launcher.errors import PlanError
 from launcher.planning.arguments import argv_of
+from launcher.planning.claims import device_claim, ports_claim
 from launcher.planning.environment import CONTRACTS, UNSET, Job, common_variables, rank_variables, refuse_owned
 from launcher.planning.environment.contract import Service
 from launcher.planning.layout import AttemptLayout, RunLayout
-from launcher.planning.model import Checkpoints, Environment, LaunchPlan, RankProcess, ServiceProcess, Target
+from launcher.planning.model import Checkpoints, Claim, Environment, LaunchPlan, RankProcess, ServiceProcess, Target
 from launcher.planning.place import Place, hccl_ports
-from launcher.planning.placement import Seat, place_ranks
+from launcher.planning.placement import Seat, keep_seats, place_ranks
 from launcher.planning.ranktable.v1_0 import rank_table
 from launcher.specs import Cluster, Framework, Prewarm, Recipe
 from launcher.specs.placeholders import fill
@@ -35,7 +36,11 @@ class _Composer:
         self._refuse_misfits()
         self.layout = RunLayout(Path(place.directory))
         self.attempt: AttemptLayout = self.layout.attempt(place.attempt)
-        self.seats = place_ranks(recipe, cluster, frozenset(place.unavailable))
+        self.seats = (
+            place_ranks(recipe, cluster, frozenset(place.unavailable))
+            if place.seats is None
+            else keep_seats(cluster, place.seats)
+        )
         first = self.seats[0].host
         is_one_host = self.seats[-1].host is first
         self.job = Job(
@@ -67,6 +72,7 @@ class _Composer:
             unset=UNSET,
             ranks=tuple(self._rank(self.seats[rank]) for rank in launched),
             services=tuple(self._service(service) for service in CONTRACTS[recipe.framework].services(self.job)),
+            claims=self._claims(),
         )
 
     def _rank(self, seat: Seat) -> RankProcess:
@@ -109,6 +115,19 @@ class _Composer:
             cwd=str(files.work),
             log=str(files.log),
         )
+
+    def _claims(self) -> tuple[Claim, ...]:
+        """The devices of all ranks, for one that is not launched now may be launched later, and a block of ports."""
+        folder, block = self.place.claims, self.place.port_block
+        if folder is None:
+            return ()
+        found: list[Claim] = []
+        if not self.cluster.is_cpu:
+            found += [Claim(host=s.host.name, path=device_claim(folder, s.device.id)) for s in self.seats]
+        if block is not None:
+            hosts = dict.fromkeys(seat.host.name for seat in self.seats)
+            found += [Claim(host=host, path=ports_claim(folder, block)) for host in hosts]
+        return tuple(found)
 
     def _checkpoints(self) -> Checkpoints | None:
         if self.recipe.checkpoint is None:

@@ -62,6 +62,11 @@ class AttemptLayout:
         return self.directory / "hccl.json"
 
     @property
+    def stacks(self) -> Path:
+        """Where the ranks were when they came to a standstill: the stacks of all of them."""
+        return self.directory / "stacks.txt"
+
+    @property
     def ranks(self) -> Path:
         """The parent of all ranks' folders."""
         return self.directory / "ranks"

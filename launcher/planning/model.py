@@ -51,6 +51,13 @@ class ServiceProcess(_Value):
     log: str
 
 
+class Claim(_Value):
+    """What one run of a machine alone may have, a device or ports: it has it by the lock of a file (flock(2))."""
+
+    host: str
+    path: str
+
+
 class Checkpoints(_Value):
     """Where a supervisor looks for the checkpoint to resume from; the same in every attempt of a run."""
 
@@ -81,6 +88,7 @@ class LaunchPlan(_Value):
     )
     ranks: tuple[RankProcess, ...]
     services: tuple[ServiceProcess, ...]
+    claims: tuple[Claim, ...] = Field(description="What a host must have before it starts processes.")
 
     @property
     def hosts(self) -> tuple[str, ...]:

@@ -32,11 +32,18 @@ class Place(BaseModel):
     attempt: int = Field(default=1, ge=1)
     scheduler_port: int = Field(ge=1024, le=65535, description="Where ranks meet on the first host.")
     hccl_port: int = Field(default=DEFAULT_HCCL_PORT, ge=1024, le=65504, description="First port of HCCL on each host.")
+    claims: Annotated[str, AfterValidator(_is_absolute)] | None = Field(
+        default=None, description="Folder of the locks on each host, for all its users; None: nothing is claimed."
+    )
+    port_block: int | None = Field(default=None, description="First of the ports that the run has for itself.")
     python: str = Field(min_length=1, description="Interpreter for recipes that name none.")
     resume_from: str | None = None
     ranks: tuple[int, ...] | None = Field(default=None, description="Only these ranks are launched; None: all.")
     unavailable: tuple[tuple[str, int | None], ...] = Field(
         default=(), description="(host, device id) that get no rank; without an id, no device of the host does."
+    )
+    seats: tuple[tuple[str, int], ...] | None = Field(
+        default=None, description="(host, device id) of each rank, for ranks that start beside others; None: chosen."
     )
 
     @classmethod

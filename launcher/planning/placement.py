@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from launcher.errors import PlanError
@@ -43,12 +43,13 @@ def place_ranks(recipe: Recipe, cluster: Cluster, unavailable: Unavailable = fro
     if recipe.ranks > devices:
         taken = f", {cluster.device_count - devices} of them taken" if devices < cluster.device_count else ""
         kind = "process slot" if cluster.is_cpu else "device"
+        fewer = f"set ranks to {devices}{' or less' * (devices > 1)}" if devices else f"wait until a {kind} is free"
         raise PlanError(
             f"{_count(recipe.ranks, 'rank')}, but cluster {cluster.name} has "
             f"{_count(cluster.device_count, kind)} on {_count(len(cluster.hosts), 'host')}{taken}",
             where=str(recipe.source or ""),
             expected="a device for each rank",
-            remedy=f"set ranks to {devices} or less, or add hosts to the cluster",
+            remedy=f"{fewer}, or add hosts to the cluster",
         )
     hosts_in_use = _first_hosts(recipe, cluster, free)
     if recipe.framework is Framework.MINDSPORE and not cluster.is_cpu:
@@ -63,6 +64,27 @@ def place_ranks(recipe: Recipe, cluster: Cluster, unavailable: Unavailable = fro
         ]
     if len(hosts_in_use) > 1 and not cluster.is_cpu:
         _refuse_missing_addresses(seats, cluster)
+    return tuple(seats)
+
+
+def keep_seats(cluster: Cluster, taken: Sequence[tuple[str, int]]) -> tuple[Seat, ...]:
+    """Seat each rank where it is told to sit, (host, device id) in order of ranks: some of them run there already.
+
+    Raises PlanError when the cluster has no such place.
+    """
+    hosts = {host.name: host for host in cluster.hosts}
+    used = list(dict.fromkeys(name for name, _ in taken))
+    ids = {name: tuple(sorted(device for host, device in taken if host == name)) for name in used}
+    seats = []
+    for rank, (name, number) in enumerate(taken):
+        device = next((d for d in hosts[name].device_list if d.id == number), None) if name in hosts else None
+        if device is None:
+            raise PlanError(
+                f"rank {rank} sits on {name}/{number}, which cluster {cluster.name} does not have",
+                where=str(cluster.source or ""),
+                expected="the cluster that the run was started on",
+            )
+        seats.append(Seat(rank, ids[name].index(number), hosts[name], used.index(name), device, ids[name]))
     return tuple(seats)
 
 

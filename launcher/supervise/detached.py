@@ -5,26 +5,35 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from launcher.errors import InfrastructureError
+from launcher.hosts.tagged import DIRECTORY_TAG, TAGS
 from launcher.runs.store import RunDirectory, home
 
 _SHIM = Path(__file__).with_name("shim")
+_NO_CLAIMS: Mapping[str, int] = MappingProxyType({})
+_NO_TAG: Mapping[str, str] = MappingProxyType({})
 
 
-def start_shim(run: RunDirectory, host: str, attempt: int, after: int) -> subprocess.Popen[bytes]:
+def start_shim(
+    run: RunDirectory, host: str, attempt: int, after: int, claims: Mapping[str, int] = _NO_CLAIMS
+) -> subprocess.Popen[bytes]:
     """Start the shim of this machine and return when it has the host's lock: from then on the run is kept.
 
-    `after` is the number of the last event that the record has of the host. Raises InfrastructureError.
+    `after` is the number of the last event that the record has of the host; `claims` are locks that the caller has for
+    the shim, path to descriptor, and the shim has too from then on. Raises InfrastructureError.
     """
     plan = run.layout.attempt(attempt).plan
     paths = (run.shim_socket(host), run.shim_journal(host), run.shim_lock(host), plan, run.path)
     read, write = os.pipe2(os.O_CLOEXEC)
     try:
         argv = [sys.executable, "-I", "-S", str(_SHIM), host, str(after), *map(str, paths), str(write)]
-        process = _start_detached(argv, run.shim_log(host), pass_fds=(write,))
+        argv += [f"{descriptor}:{path}" for path, descriptor in claims.items()]
+        tag = {DIRECTORY_TAG: str(run.path)}
+        process = _start_detached(argv, run.shim_log(host), tag, pass_fds=(write, *claims.values()))
     except BaseException:
         os.close(read)
         raise
@@ -51,15 +60,21 @@ def ensure_kept(run: RunDirectory) -> None:
         start_keeper(run)
 
 
-def _start_detached(argv: Sequence[str], log: Path, pass_fds: tuple[int, ...] = ()) -> subprocess.Popen[bytes]:
-    """Start a process that neither our end nor the terminal's touches. Raises InfrastructureError."""
+def _start_detached(
+    argv: Sequence[str], log: Path, tag: Mapping[str, str] = _NO_TAG, pass_fds: tuple[int, ...] = ()
+) -> subprocess.Popen[bytes]:
+    """Start a process that neither our end nor the terminal's touches. Raises InfrastructureError.
+
+    It has the tag given and no other: whoever starts a run from a rank of another has that one's tags.
+    """
+    environment = {name: value for name, value in os.environ.items() if name not in TAGS}
     try:
         log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
             return subprocess.Popen(
                 argv,
-                env={**os.environ, "NPU_LAUNCH_HOME": str(home())},  # absolute, for it works in another folder
+                env={**environment, **tag, "NPU_LAUNCH_HOME": str(home())},  # absolute, for it works in another folder
                 stdin=subprocess.DEVNULL,
                 stdout=descriptor,
                 stderr=descriptor,

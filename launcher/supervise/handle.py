@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,9 @@ from launcher.runs.store import RunDirectory, find_run
 from launcher.specs import Cluster, Recipe, load_recipe
 from launcher.supervise.followed_record import FollowedRecord
 from launcher.supervise.launch import request_stop, rerun, start
+from launcher.supervise.line import Line
 
+_log = logging.getLogger(__name__)
 _FOREVER = float("inf")
 
 
@@ -80,9 +83,9 @@ class Run:
         request_stop(self._directory, by="Run.stop()")
         return self.wait()
 
-    def rerun(self, *, ranks: tuple[int, ...] | None = None) -> None:
-        """Start it again, from its newest checkpoint. Raises UsageError while it is alive."""
-        rerun(self._directory, ranks=ranks)
+    def rerun(self, *, ranks: tuple[int, ...] | None = None, wait: bool = False) -> None:
+        """Start it again, from its newest checkpoint, as `launch` does. Raises UsageError while it is alive."""
+        rerun(self._directory, ranks=ranks, line=_line(wait))
 
     def __repr__(self) -> str:
         return f"<Run {self.id}: {self.state.phase.value}>"
@@ -94,14 +97,25 @@ def _decoded(found: Iterator[tuple[int, list[bytes]]] | list[tuple[int, list[byt
             yield rank, line.decode(errors="replace").rstrip("\n")
 
 
-def launch(recipe: Recipe | Path | str, cluster: Cluster | Path | str | None = None, *, name: str | None = None) -> Run:
+def launch(
+    recipe: Recipe | Path | str,
+    cluster: Cluster | Path | str | None = None,
+    *,
+    name: str | None = None,
+    wait: bool = False,
+) -> Run:
     """Start a run and return at once; `recipe` and `cluster` are specs or the files they are in.
 
-    Without a cluster, the recipe's own counts, as on the command line. Raises SpecError, PlanError, PreflightError or
-    InfrastructureError; nothing is left behind then.
+    Without a cluster, the recipe's own counts, as on the command line. With `wait`, it waits in line for devices that
+    other runs have, which are refused otherwise. Raises SpecError, PlanError, PreflightError or InfrastructureError;
+    nothing is left behind then.
     """
     if not isinstance(recipe, Recipe):
         recipe = load_recipe(Path(recipe))
     if not isinstance(cluster, Cluster):
         cluster = resolve_cluster(recipe, None if cluster is None else Path(cluster))
-    return Run(start(recipe, cluster, name=name))
+    return Run(start(recipe, cluster, name=name, line=_line(wait)))
+
+
+def _line(wait: bool) -> Line | None:
+    return Line(_log.info) if wait else None

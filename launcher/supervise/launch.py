@@ -12,13 +12,16 @@ from pathlib import Path
 
 from launcher.errors import InfrastructureError, NpuLaunchError, UsageError
 from launcher.hosts import check_this_machine
+from launcher.hosts.orphans import end_what_is_left_of
 from launcher.planning import LaunchPlan
-from launcher.runs.events import Event, RunCreated, RunEnded
-from launcher.runs.record import Lock
+from launcher.runs.events import Event, RunCreated, RunEnded, Slot
+from launcher.runs.record import Lock, is_held
 from launcher.runs.state import RankPhase, RunPhase, RunState
 from launcher.runs.store import RunDirectory, create_run, example_run, make_runtime_directory
 from launcher.specs import Cluster, Framework, Recipe, dump_yaml, load_recipe
+from launcher.supervise.claims import Allotment, foresee_block, taken_slots
 from launcher.supervise.detached import ensure_kept, start_keeper, start_shim
+from launcher.supervise.line import Line, claim_when_free
 from launcher.supervise.preparation import attempt_started, change_recipe, plan_attempt, prepare_attempt, read_specs
 
 _PAUSE = 0.05  # seconds between looks at a run that another process is about to take or to leave
@@ -26,65 +29,119 @@ _PATIENCE = 5.0  # seconds for a supervisor to be there
 
 
 def preview(recipe: Recipe, cluster: Cluster, name: str | None = None) -> LaunchPlan:
-    """The plan as `start` would make it; writes nothing, starts nothing. Raises as `start` does."""
-    return plan_attempt(recipe, cluster, example_run(name or recipe.name), attempt=1)
+    """The plan as `start` would make it; writes nothing, starts nothing.
+
+    It leaves out devices that others have, as long as enough are left. Raises SpecError, PlanError or
+    InfrastructureError.
+    """
+    run = example_run(name or recipe.name)
+    taken = taken_slots(cluster)
+    unavailable = frozenset(taken) if recipe.ranks <= cluster.device_count - len(taken) else frozenset[Slot]()
+    allotment = Allotment(unavailable, foresee_block(recipe, cluster, run.id))
+    return plan_attempt(recipe, cluster, run, 1, allotment)
 
 
-def start(recipe: Recipe, cluster: Cluster, *, name: str | None = None) -> RunDirectory:
+def start(recipe: Recipe, cluster: Cluster, *, name: str | None = None, line: Line | None = None) -> RunDirectory:
     """Create a run and start its ranks; they are on their way when this returns.
 
-    Raises SpecError, PlanError, PreflightError or InfrastructureError; nothing is left behind then.
+    With a `line` it waits there for devices that others have, and without one it refuses. Raises SpecError, PlanError,
+    PreflightError or InfrastructureError, and KeyboardInterrupt out of the line; nothing is left behind then.
     """
     check_this_machine(recipe, cluster)
-    now = time.time()
-    run = create_run(name or recipe.name, dump_yaml(recipe.resolved()), dump_yaml(cluster), now)
-    try:
-        launch_plan = prepare_attempt(run, attempt=1)
-        created = RunCreated(
-            time=now,
-            run=run.id,
-            name=name or recipe.name,
-            framework=launch_plan.framework.value,
-            target=launch_plan.target.value,
-            world_size=launch_plan.world_size,
-            hosts=launch_plan.hosts,
-        )
-        _begin(run, launch_plan, [created], {})
-    except (NpuLaunchError, OSError):
-        shutil.rmtree(run.path, ignore_errors=True)
-        raise
+    with claim_when_free(recipe, cluster, line) as claimed:
+        now = time.time()
+        run = create_run(name or recipe.name, dump_yaml(recipe.resolved()), dump_yaml(cluster), now)
+        try:
+            launch_plan = prepare_attempt(run, 1, claimed.allot(recipe, cluster, run.id))
+            created = RunCreated(
+                time=now,
+                run=run.id,
+                name=name or recipe.name,
+                framework=launch_plan.framework.value,
+                target=launch_plan.target.value,
+                world_size=launch_plan.world_size,
+                hosts=launch_plan.hosts,
+            )
+            events: list[Event] = [created, attempt_started(launch_plan, recipe, time.time())]
+            _begin(run, launch_plan, events, {}, claimed.descriptors)
+        except (NpuLaunchError, OSError):
+            shutil.rmtree(run.path, ignore_errors=True)
+            raise
     return run
 
 
-def rerun(run: RunDirectory, *, ranks: Sequence[int] | None = None, overrides: Sequence[str] = ()) -> None:
+def rerun(
+    run: RunDirectory,
+    *,
+    ranks: Sequence[int] | None = None,
+    overrides: Sequence[str] = (),
+    line: Line | None = None,
+) -> None:
     """Start the next attempt of a run that has ended: all ranks, or these, from the newest checkpoint.
 
-    `overrides` are `key=value` changes to the recipe, kept for later attempts. Raises UsageError while the run is
-    alive, or when single ranks of a job that needs them all are asked for.
+    `overrides` are `key=value` changes to the recipe, kept for later attempts. With a `line` it waits there for devices
+    that others have. What earlier attempts left behind, because all that kept them was killed, is ended first. Raises
+    UsageError while the run is alive, or when single ranks of a job that needs them all are asked for.
     """
     lock, state = _locked(run)
     try:
-        recipe, cluster = read_specs(run)
-        if overrides:
-            recipe = load_recipe(run.layout.recipe, overrides)
-        if recipe.ranks != state.world_size:
-            raise UsageError(
-                f"ranks is {recipe.ranks}, but a run keeps its number of ranks, which is {state.world_size}",
-                remedy=f"npu-launch RECIPE --set ranks={recipe.ranks} starts a new run",
-            )
-        selected = _selected(recipe, state, ranks)
-        check_this_machine(recipe, cluster)
-        if overrides:
-            change_recipe(run, overrides)
-        number = state.attempts[-1].number + 1 if state.attempts else 1
-        before: list[Event] = []
-        if state.phase is RunPhase.LOST:
-            before.append(RunEnded(time=time.time(), outcome="lost", reason=state.reason))
-        for host in state.hosts:
-            _tell(run.shim_socket(host), {"op": "leave"})  # one that nobody dismissed would hold its lock for a minute
-        _begin(run, prepare_attempt(run, number, selected), before, state.seen)
+        recipe, cluster, _ = _wanted(run, state, ranks, overrides)
+        _dismiss_shims(run, state)
     finally:
-        lock.release()
+        lock.release()  # nobody should wait for us while we wait
+    with claim_when_free(recipe, cluster, line) as claimed:
+        lock, state = _locked(run)
+        try:
+            recipe, cluster, selected = _wanted(run, state, ranks, overrides)
+            if overrides:
+                change_recipe(run, overrides)
+            _end_what_is_left_of(run)
+            number = state.attempts[-1].number + 1 if state.attempts else 1
+            events: list[Event] = []
+            if state.phase is RunPhase.LOST:
+                events.append(RunEnded(time=time.time(), outcome="lost", reason=state.reason))
+            launch_plan = prepare_attempt(run, number, claimed.allot(recipe, cluster, run.id), selected)
+            events.append(attempt_started(launch_plan, recipe, time.time()))
+            _begin(run, launch_plan, events, state.seen, claimed.descriptors)
+        finally:
+            lock.release()
+
+
+def _wanted(
+    run: RunDirectory, state: RunState, ranks: Sequence[int] | None, overrides: Sequence[str]
+) -> tuple[Recipe, Cluster, tuple[int, ...] | None]:
+    """What a rerun is to run, where, and which ranks of it (None: all). Raises what forbids it."""
+    recipe, cluster = read_specs(run)
+    if overrides:
+        recipe = load_recipe(run.layout.recipe, overrides)
+    if recipe.ranks != state.world_size:
+        raise UsageError(
+            f"ranks is {recipe.ranks}, but a run keeps its number of ranks, which is {state.world_size}",
+            remedy=f"npu-launch RECIPE --set ranks={recipe.ranks} starts a new run",
+        )
+    selected = _selected(recipe, state, ranks)
+    check_this_machine(recipe, cluster)
+    return recipe, cluster, selected
+
+
+def _dismiss_shims(run: RunDirectory, state: RunState) -> None:
+    """Have shims of an ended run end, which would stay, and keep its devices, for a minute if nobody dismissed them."""
+    for host in state.hosts:
+        _tell(run.shim_socket(host), {"op": "leave"})
+    deadline = time.monotonic() + _PATIENCE
+    while any(is_held(run.shim_lock(host)) for host in state.hosts) and time.monotonic() < deadline:
+        time.sleep(_PAUSE)
+
+
+def _end_what_is_left_of(run: RunDirectory) -> None:
+    left = [process for process in end_what_is_left_of(run) if process.is_left]
+    if left:
+        raise InfrastructureError(
+            f"an earlier attempt of run {run.id} left processes that do not end",
+            where=", ".join(f"pid {process.pid}" for process in left),
+            expected="a process that SIGKILL ends; one that hangs in a driver ends when the driver lets it",
+            remedy="look at it with ps -o pid,stat,wchan,args, or reset its device",
+        )
 
 
 def _locked(run: RunDirectory) -> tuple[Lock, RunState]:
@@ -147,17 +204,22 @@ def failed_ranks(state: RunState) -> tuple[int, ...]:
     return tuple(r for r in sorted(state.ranks) if state.ranks[r].phase is not RankPhase.SUCCEEDED)
 
 
-def _begin(run: RunDirectory, launch_plan: LaunchPlan, before: Sequence[Event], seen: Mapping[str, int]) -> None:
-    """Write down that the attempt starts, start its shim, and the keeper beside it; or nothing, and raise."""
-    attempt = attempt_started(launch_plan, time.time())
+def _begin(
+    run: RunDirectory,
+    launch_plan: LaunchPlan,
+    events: Sequence[Event],
+    seen: Mapping[str, int],
+    claims: Mapping[str, int],
+) -> None:
+    """Write down that the attempt starts, start its shim and the keeper beside it; on an error none of them runs."""
     make_runtime_directory()
     with run.writer() as writer:
-        error = writer.append([*before, attempt])
+        error = writer.append(events)
         if error is not None:
             raise InfrastructureError(f"cannot write the record: {error}", where=str(run.layout.events))
     with ExitStack() as undo:
         for host in launch_plan.hosts:
-            shim = start_shim(run, host, launch_plan.attempt, seen.get(host, 0))
+            shim = start_shim(run, host, launch_plan.attempt, seen.get(host, 0), claims)
             undo.callback(shim.wait)
             undo.callback(shim.terminate)  # which ends its ranks
         start_keeper(run)

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import fnmatch
-import random
-import socket
 import sys
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from launcher.errors import InfrastructureError
 from launcher.planning import Checkpoints, LaunchPlan, Place, plan
 from launcher.runs.events import AttemptStarted, Slot
 from launcher.runs.store import RunDirectory, write_file
 from launcher.specs import Cluster, Recipe, dump_yaml, load_cluster, load_recipe
-
-# Below the range from which Linux takes ports for outgoing connections (32768 on), so that none of those sits on ours.
-_PORTS = range(20000, 30000)
+from launcher.supervise.claims import Allotment, claims_folder
+from launcher.supervise.ports import scheduler_port
 
 
 def read_specs(run: RunDirectory) -> tuple[Recipe, Cluster]:
@@ -32,7 +28,7 @@ def change_recipe(run: RunDirectory, overrides: Sequence[str]) -> Recipe:
     return recipe
 
 
-def attempt_started(launch_plan: LaunchPlan, now: float) -> AttemptStarted:
+def attempt_started(launch_plan: LaunchPlan, recipe: Recipe, now: float) -> AttemptStarted:
     """What the record says when the plan of an attempt is handed to the hosts."""
     return AttemptStarted(
         time=now,
@@ -41,18 +37,24 @@ def attempt_started(launch_plan: LaunchPlan, now: float) -> AttemptStarted:
         resume_from=launch_plan.resume_from,
         world_size=launch_plan.world_size,
         hosts=launch_plan.hosts,
+        gang=launch_plan.gang,
+        max_restarts=recipe.restart.max_restarts,
     )
 
 
 def prepare_attempt(
-    run: RunDirectory, attempt: int, ranks: tuple[int, ...] | None = None, unavailable: Set[Slot] = frozenset()
+    run: RunDirectory,
+    attempt: int,
+    allotment: Allotment,
+    ranks: tuple[int, ...] | None = None,
+    seats: Sequence[Slot] | None = None,
 ) -> LaunchPlan:
     """Plan an attempt (of all ranks, or of these), from the newest checkpoint, and write plan and rank table.
 
-    Slots that are unavailable get no rank. Raises SpecError, PlanError, or InfrastructureError when a port is taken or
-    the folder cannot be written.
+    `seats` say where every rank sits, for those that start beside others. Raises SpecError, PlanError, or
+    InfrastructureError when the folder cannot be written.
     """
-    launch_plan = plan_attempt(*read_specs(run), run, attempt, ranks, unavailable)
+    launch_plan = plan_attempt(*read_specs(run), run, attempt, allotment, ranks, seats)
     if launch_plan.rank_table is not None and launch_plan.rank_table_path is not None:
         write_file(Path(launch_plan.rank_table_path), launch_plan.rank_table.to_json())
     write_file(run.layout.attempt(attempt).plan, launch_plan.model_dump_json(indent=1) + "\n")
@@ -64,18 +66,23 @@ def plan_attempt(
     cluster: Cluster,
     run: RunDirectory,
     attempt: int,
+    allotment: Allotment,
     ranks: tuple[int, ...] | None = None,
-    unavailable: Set[Slot] = frozenset(),
+    seats: Sequence[Slot] | None = None,
 ) -> LaunchPlan:
-    """The plan of an attempt as of now: a free port, the newest checkpoint. Writes nothing."""
+    """The plan of an attempt as of now: what it may use, the newest checkpoint. Writes nothing."""
     place = Place(
         run=run.id,
         directory=str(run.path),
         attempt=attempt,
-        scheduler_port=_scheduler_port(recipe),
+        scheduler_port=scheduler_port(recipe, allotment.block),
+        hccl_port=allotment.block,
+        claims=claims_folder(),
+        port_block=allotment.block,
         python=sys.executable,
         ranks=ranks,
-        unavailable=tuple(sorted(((slot.host, slot.device) for slot in unavailable), key=str)),
+        unavailable=tuple(sorted(((slot.host, slot.device) for slot in allotment.unavailable), key=str)),
+        seats=None if seats is None else tuple((slot.host, slot.device or 0) for slot in seats),
     )
     fresh = plan(recipe, cluster, place)
     if fresh.checkpoints is None or attempt == 1:  # a new run begins anew, whatever lies in the folder
@@ -97,46 +104,3 @@ def _newest(checkpoints: Checkpoints) -> str | None:
                 if fnmatch.fnmatch(path.name, checkpoints.pattern)
             ]
     return max(found)[1] if found else None
-
-
-def _scheduler_port(recipe: Recipe) -> int:
-    """A port that nobody listens on: the recipe's own, or any of ours."""
-    if recipe.scheduler_port is not None:
-        if not _is_free(recipe.scheduler_port):
-            raise InfrastructureError(
-                f"port {recipe.scheduler_port} is taken{_holder(recipe.scheduler_port)}",
-                where="scheduler_port",
-                expected="a free port, for the ranks to meet at",
-                remedy="end what listens there, or leave scheduler_port out: a free one is chosen then",
-            )
-        return recipe.scheduler_port
-    for port in random.sample(_PORTS, 100):
-        if _is_free(port):
-            return port
-    raise InfrastructureError(
-        "no free port found in 100 tries",
-        expected=f"a free port between {_PORTS.start} and {_PORTS.stop - 1}",
-        remedy="see what listens: ss -ltnp",
-    )
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("", port))
-        except OSError:
-            return False
-    return True
-
-
-def _holder(port: int) -> str:
-    """` by pid N (name)`, as far as this user may see it."""
-    import psutil
-
-    with suppress(psutil.Error):
-        for connection in psutil.net_connections("tcp"):
-            listens = connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr[1] == port
-            if listens and connection.pid:
-                return f" by pid {connection.pid} ({psutil.Process(connection.pid).name()})"
-    return ""

@@ -135,6 +135,16 @@ def test_more_ranks_than_devices_are_refused() -> None:
     assert "8 process slots" in refusal(recipe(ranks=16), **CPU).what
 
 
+@pytest.mark.parametrize(
+    ("taken", "way_out"),
+    [(6, "set ranks to 2 or less"), (7, "set ranks to 1"), (8, "wait until a device is free")],
+)
+def test_when_devices_are_taken_the_way_out_is_one_that_there_is(taken: int, way_out: str) -> None:
+    error = refusal(recipe(ranks=3), unavailable=tuple(("a", device) for device in range(taken)))
+    assert error.what == f"3 ranks, but cluster lab has 8 devices on 1 host, {taken} of them taken"
+    assert error.remedy == f"{way_out}, or add hosts to the cluster"
+
+
 def test_hosts_without_device_addresses_are_named() -> None:
     lacking = host("b", "10.0.0.2", 0, with_ips=False)
     error = refusal(recipe(), host("a", "10.0.0.1", 0), lacking)
@@ -255,3 +265,11 @@ def test_a_resolved_copy_gives_the_same_plan(tmp_path: Path) -> None:
     assert planned(load_recipe(copy)) == planned(read)
     assert planned(read).ranks[1].argv[-1] == f"--x={tmp_path}/{{rank}}/1"
     assert planned(read).ranks[1].cwd == str(tmp_path / "{rank}" / "work")
+
+
+def test_a_plan_claims_the_devices_of_all_its_ranks_and_a_block_of_ports() -> None:
+    place = {"claims": "/claims", "port_block": 20480}
+    launch = planned(recipe(framework="plain", ranks=2), ranks=(1,), **place)
+    assert [claim.path for claim in launch.claims] == ["/claims/device-0", "/claims/device-1", "/claims/ports-20480"]
+    assert [claim.path for claim in planned(recipe(), **place, **CPU).claims] == ["/claims/ports-20480"]
+    assert not planned(recipe()).claims

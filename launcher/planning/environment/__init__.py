@@ -63,6 +63,7 @@ def common_variables(job: Job) -> dict[str, str]:
     """What every process of the job has by default, and the recipe may change."""
     variables = {
         "PYTHONUNBUFFERED": "1",
+        "PYTHONFAULTHANDLER": "1",  # a crash in native code, or SIGABRT, leaves the stacks in the log
         "ASCEND_SLOG_PRINT_TO_STDOUT": "0",  # CANN's log has a folder of its own, ASCEND_PROCESS_LOG_PATH
     }
     if job.target is Target.ASCEND:
