@@ -140,25 +140,32 @@ class Follower(Generic[Key]):
                 del self._unread[key]
         return found
 
-    def finish(self) -> Iterator[tuple[Key, list[bytes]]]:
-        """What is left when nobody writes any more, last lines without an end included; then follow no file."""
-        for key, tail in self._tails.items():
+    def finish(self, keys: Collection[Key] | None = None) -> Iterator[tuple[Key, list[bytes]]]:
+        """What is left when nobody writes any more, last lines without an end included; then follow these no more.
+
+        Of all files, unless `keys` says of which.
+        """
+        for key in [key for key in self._tails if keys is None or key in keys]:
+            tail = self._tails[key]
             while lines := tail.read():
                 yield key, lines
             if lines := tail.finish():
                 yield key, lines
-        self._forget()
+            self._let_go(key)
 
     def close(self) -> None:
         self._forget()
         self._watch.close()
 
     def _forget(self) -> None:
-        for tail in self._tails.values():
-            tail.close()
-        self._tails.clear()
-        self._keys.clear()
-        self._unread.clear()
+        for key in list(self._tails):
+            self._let_go(key)
+
+    def _let_go(self, key: Key) -> None:
+        tail = self._tails.pop(key)
+        tail.close()
+        self._unread.pop(key, None)
+        self._keys[tail.folder].remove(key)
 
 
 def _allow_descriptors(count: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -193,3 +193,13 @@ def observe(line: bytes) -> Observation | None:
         if grammar.marker in text and (match := grammar.pattern.search(text)):
             return grammar.value(match)
     return None
+
+
+def marked_lines(block: bytes) -> Iterator[bytes]:
+    """The lines of a piece of log that `observe` may have something to say about; the others cost next to nothing."""
+    position = 0
+    while match := _ANY_MARKER.search(block, position):
+        begin = block.rfind(b"\n", position, match.start()) + 1 or position
+        end = block.find(b"\n", match.end())
+        position = len(block) if end < 0 else end + 1
+        yield block[begin : len(block) if end < 0 else end]

@@ -25,6 +25,11 @@ class Tail:
         self._partial = bytearray()
         self._left_out = 0
 
+    @property
+    def folder(self) -> Path:
+        """Where the file is, or will be."""
+        return self._path.parent
+
     def read(self) -> list[bytes]:
         """New whole lines without their ends, at most about 1 MiB of them; an empty list when there is nothing new.
 

@@ -1,0 +1,151 @@
+"""Whether ranks have come to a standstill: a fold over what is seen of them.
+
+Where the log has step lines, only lines that tell of training are progress; where it has none, every growth of a log
+and every use of a processor is. Time is compared with the usual time between two step lines, and not with that of a
+step: a script may write a line every hundred steps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from statistics import median
+
+from launcher.specs import Hang, HangPolicy
+from launcher.supervise.watch.processor import Use
+
+_GAPS_KEPT = 20
+_USUAL_GAPS = 3.0  # a standstill is longer than so many usual times between step lines
+_BUSY = 0.05  # of one core, a rank with all that it has started
+_MOVING = 100_000  # bytes a second: a checkpoint that is written takes no processor
+_MEASURE_AFTER = 0.5  # of the limit: until then nobody asks for processor time
+_MEASURE_EVERY = 0.25  # of the limit
+_SLOWER_BY = 0.125  # of the time that it has lasted: the longer it lasts, the more rarely it is measured
+
+
+@dataclass(frozen=True)
+class Signs:
+    """What a look at all ranks showed, as the times at which it happened; None is nothing new."""
+
+    stepped: float | None = None
+    marked: float | None = None
+    grew: float | None = None
+    use: Use | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Ranks have stood still since `since`, for longer than `limit` seconds; `fatal`: they are to be stopped."""
+
+    since: float
+    limit: float
+    fatal: bool
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """The latest signs of an attempt, whose ranks all ran from `began` on and have been watched since `watched`.
+
+    `came_on` is when a line last told of training, `grew` when any line came, `stirred` when ranks were last found at
+    work. `idle_from` is when they were first found not to be, since then without a break, and `held` are those that
+    could not run at all when they were measured. `gaps` are seconds between the latest step lines.
+    """
+
+    began: float
+    watched: float
+    came_on: float
+    grew: float
+    stirred: float
+    stepped: float | None = None
+    gaps: tuple[float, ...] = ()
+    use: Use | None = None
+    idle_from: float | None = None
+    held: frozenset[int] = frozenset()
+
+    @classmethod
+    def start(cls, began: float, now: float) -> Pulse:
+        """Of ranks that have just been started, or that somebody else has watched until now."""
+        return cls(began=began, watched=now, came_on=began, grew=began, stirred=began)
+
+    @property
+    def alive(self) -> float:
+        """When there was last a sign of progress."""
+        return self.came_on if self.stepped is not None else max(self.came_on, self.grew, self.stirred)
+
+    def limit(self, hang: Hang) -> float:
+        """How many seconds without progress are a standstill."""
+        if self.stepped is None:
+            return hang.seconds
+        # Nobody has seen a second step yet: the first, with all that came before it, took longer than the others will.
+        usual = median(self.gaps) if self.gaps else self.stepped - self.began
+        return max(hang.seconds, _USUAL_GAPS * usual)
+
+
+def feel(pulse: Pulse, signs: Signs) -> Pulse:
+    """The pulse after one more look."""
+    if signs.stepped is not None:
+        if pulse.stepped is not None and signs.stepped > pulse.stepped:
+            pulse = replace(pulse, gaps=(*pulse.gaps, signs.stepped - pulse.stepped)[-_GAPS_KEPT:])
+        pulse = replace(pulse, stepped=max(signs.stepped, pulse.stepped or 0.0))
+    came_on = max(pulse.came_on, signs.stepped or 0.0, signs.marked or 0.0)
+    if came_on > pulse.came_on:
+        pulse = replace(pulse, came_on=came_on, use=None, idle_from=None, held=frozenset())
+    if signs.grew is not None:
+        pulse = replace(pulse, grew=max(pulse.grew, signs.grew))
+    return pulse if signs.use is None else _measured(pulse, signs.use)
+
+
+def _measured(pulse: Pulse, use: Use) -> Pulse:
+    before = pulse.use
+    if before is None or use.at <= before.at:
+        return replace(pulse, use=use)
+    held = before.held & use.held
+    if _are_at_work(before, use, has_stepped=pulse.stepped is not None):
+        return replace(pulse, use=use, stirred=use.at, idle_from=None, held=held)
+    idle_from = before.at if pulse.idle_from is None else pulse.idle_from
+    return replace(pulse, use=use, idle_from=idle_from, held=held)
+
+
+def _are_at_work(before: Use, use: Use, *, has_stepped: bool) -> bool:
+    """Whether what ranks have used in between may be progress.
+
+    Ranks may spin while they wait (MindSpore's on CPU do). So when most are busy, the few idle ones are what they wait
+    for; when few are busy, those may evaluate or save something for all.
+    """
+    lasted = use.at - before.at
+    busy = {
+        rank
+        for rank in use.seconds
+        if use.seconds[rank] - before.seconds.get(rank, 0.0) >= _BUSY * lasted
+        or use.moved.get(rank, 0) - before.moved.get(rank, 0) >= _MOVING * lasted
+    }
+    idle = len(use.seconds) - len(busy)
+    return bool(busy) and not (has_stepped and 0 < idle < len(busy))
+
+
+def wants_use(pulse: Pulse, hang: Hang, now: float) -> bool:
+    """Whether processor time is to be measured now: only when nothing else has told of progress for long."""
+    limit, lasted = pulse.limit(hang), now - max(pulse.alive, pulse.watched)
+    if hang.policy is HangPolicy.OFF or now - pulse.alive < limit * _MEASURE_AFTER:
+        return False
+    return pulse.use is None or now - pulse.use.at >= max(limit * _MEASURE_EVERY, lasted * _SLOWER_BY)
+
+
+def judge(pulse: Pulse, hang: Hang, now: float, *, can_stop: bool) -> Verdict | None:
+    """Whether there is a standstill now. `can_stop` is False when it would be wrong to stop the ranks for it.
+
+    While ranks that had trained are at work or write other lines they may well evaluate or save something: `auto`
+    reports that and stops nothing, unless a rank is held, which then cannot come on.
+    """
+    limit, since = pulse.limit(hang), pulse.alive
+    if hang.policy is HangPolicy.OFF or now - since < limit or now - pulse.watched < limit * _MEASURE_AFTER:
+        return None
+    if pulse.use is None or (pulse.idle_from is None and pulse.stirred <= since):
+        return None  # not measured yet
+    if pulse.stepped is None:
+        if pulse.idle_from is None:
+            return None
+        waited = now - since >= max(hang.first_step, limit)
+        return Verdict(since, limit, fatal=can_stop and hang.policy is HangPolicy.STOP and waited)
+    quiet = bool(pulse.held) or (pulse.idle_from is not None and now - pulse.grew >= limit)
+    fatal = hang.policy is HangPolicy.STOP or (hang.policy is HangPolicy.AUTO and quiet)
+    return Verdict(since, limit, fatal=can_stop and fatal)

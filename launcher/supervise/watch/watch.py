@@ -1,0 +1,274 @@
+"""Looks at a run's ranks once a second, and tells what the record should know of it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from launcher.logs.progress import overall
+from launcher.runs.events import Event, HangFound, StragglerFound
+from launcher.runs.state import AttemptState, RankPhase, RunState
+from launcher.runs.store import RunDirectory
+from launcher.specs import HangPolicy, Recipe
+from launcher.supervise.watch.dump import dump, from_log, write_stacks
+from launcher.supervise.watch.milestones import milestone
+from launcher.supervise.watch.processor import use_of
+from launcher.supervise.watch.sampling import LogSampler
+from launcher.supervise.watch.stacks import RankStack, group
+from launcher.supervise.watch.standstill import Pulse, Signs, Verdict, feel, judge, wants_use
+from launcher.supervise.watch.stragglers import Mark, Paces, compare
+
+_log = logging.getLogger(__name__)
+_PERIOD = 1.0  # seconds between looks
+
+
+class Watch:
+    """One run's ranks. What it has told before it reads from the record, so another supervisor's watch goes on there.
+
+    `state` and `recipe` are what counts at the moment; `tell` writes events down and has them considered.
+    """
+
+    def __init__(
+        self,
+        run: RunDirectory,
+        state: Callable[[], RunState],
+        recipe: Callable[[], Recipe],
+        tell: Callable[[Event], None],
+    ) -> None:
+        self._run = run
+        self._state = state
+        self._recipe = recipe
+        self._tell = tell
+        self._attempt = 0
+        self._samplers: dict[int, tuple[int, LogSampler]] = {}  # rank to the attempt that runs it, and its log
+        self._marks: dict[int, Mark] = {}
+        self._pulse: Pulse | None = None
+        self._paces: Paces | None = None
+        self._caught_up: tuple[int, bool, bool] | None = None
+
+    async def watch(self) -> None:
+        """For ever; cancel it."""
+        while True:
+            await asyncio.sleep(_PERIOD)
+            try:
+                await self._look()
+            except Exception:  # whatever lies in a log or in /proc, the run goes on
+                _log.exception("the ranks could not be looked at")
+
+    def catch_up(self) -> list[Event]:
+        """What the logs of an attempt tell that nobody has looked at yet, now that it has failed or ended.
+
+        To be recorded before anything is decided. Nothing, and at no cost, at any other time.
+        """
+        state = self._state()
+        attempt = state.attempt
+        if attempt is None:
+            return []
+        stage = (attempt.number, attempt.failed is not None, not attempt.busy_hosts)
+        if stage == self._caught_up or not (stage[1] or stage[2]):
+            return []
+        self._caught_up = stage
+        try:
+            return self._last_events(state, attempt)
+        except Exception:  # as above
+            _log.exception("the last of the logs could not be read")
+            return []
+
+    def _last_events(self, state: RunState, attempt: AttemptState) -> list[Event]:
+        self._begin(attempt)
+        self._sample(state, attempt.ranks, time.time())
+        events: list[Event] = []
+        last = milestone(attempt, self._marks_of(attempt.ranks), time.time(), is_last=True)
+        if last is not None:
+            events.append(last)
+        hang = attempt.hang
+        if not attempt.busy_hosts and hang is not None and hang.fatal and hang.path is None:
+            events.append(self._with_last_stacks(state, hang))
+        return events
+
+    # -- a look --------------------------------------------------------------------------------------------------------
+
+    async def _look(self) -> None:
+        state, now = self._state(), time.time()
+        attempt = state.attempt
+        if attempt is None or not attempt.busy_hosts:
+            return
+        self._begin(attempt)
+        signs = self._sample(state, state.ranks_in(RankPhase.RUNNING), now)
+        reached = milestone(attempt, self._marks_of(attempt.ranks), now)
+        if reached is not None:
+            self._tell(reached)
+        if not _is_watchable(state, attempt):
+            self._pulse = self._paces = None
+            return
+        for event in self._slow_ranks(state, attempt, now):
+            self._tell(event)
+        verdict = self._feel(state, attempt, signs, now)
+        if verdict is not None:
+            await self._report(verdict)
+
+    def _begin(self, attempt: AttemptState) -> None:
+        """Forget what an attempt before this one did."""
+        if attempt.number != self._attempt:
+            self._attempt = attempt.number
+            self._pulse = self._paces = None
+            for rank in attempt.ranks:
+                self._samplers.pop(rank, None)
+                self._marks.pop(rank, None)
+
+    def _sample(self, state: RunState, ranks: Iterable[int], now: float) -> Signs:
+        """Read what is new in these ranks' logs."""
+        stepped = marked = grew = None
+        for rank in ranks:
+            known = state.ranks.get(rank)
+            look = self._sampler(rank, known.attempt).look(now) if known is not None else None
+            if look is None:
+                continue
+            grew = max(grew or 0.0, look.at)
+            if look.marked:
+                marked = max(marked or 0.0, look.at)
+            if look.stepped:
+                stepped = max(stepped or 0.0, look.at)
+                steps = self._samplers[rank][1].progress.steps_done
+                if steps is not None:
+                    self._marks[rank] = Mark(look.at, steps)
+        return Signs(stepped, marked, grew)
+
+    def _sampler(self, rank: int, attempt: int) -> LogSampler:
+        known = self._samplers.get(rank)
+        if known is None or known[0] != attempt:
+            known = self._samplers[rank] = (attempt, LogSampler(rank, self._run.rank_log(attempt, rank)))
+            self._marks.pop(rank, None)
+        return known[1]
+
+    def _marks_of(self, ranks: Iterable[int]) -> dict[int, Mark]:
+        return {rank: self._marks[rank] for rank in ranks if rank in self._marks}
+
+    # -- stragglers ----------------------------------------------------------------------------------------------------
+
+    def _slow_ranks(self, state: RunState, attempt: AttemptState, now: float) -> list[StragglerFound]:
+        marks = self._marks_of(state.ranks_in(RankPhase.RUNNING))
+        if self._paces is None:
+            self._paces = Paces(now, marks)
+        self._paces, found = compare(self._paces, marks, now)
+        told = {straggler.rank for straggler in state.stragglers if straggler.attempt == attempt.number}
+        return [
+            StragglerFound(time=now, attempt=attempt.number, rank=rank, slowdown=round(slowdown, 2))
+            for rank, slowdown in found.items()
+            if rank not in told
+        ]
+
+    # -- standstills ---------------------------------------------------------------------------------------------------
+
+    def _feel(self, state: RunState, attempt: AttemptState, signs: Signs, now: float) -> Verdict | None:
+        """Take the pulse of the attempt; the verdict on it, unless the record has it already."""
+        if self._pulse is None:
+            self._pulse = Pulse.start(attempt.launched or attempt.started, now)
+            signs = self._signs_so_far(state, now)
+        exits = [rank.exit.time for rank in state.ranks.values() if rank.exit is not None]
+        if exits:  # that a rank has come to its end is progress
+            signs = Signs(signs.stepped, max(*exits, signs.marked or 0.0), signs.grew)
+        self._pulse = feel(self._pulse, signs)
+        hang = self._recipe().hang
+        if wants_use(self._pulse, hang, now):
+            self._pulse = feel(self._pulse, Signs(use=use_of(_pids(state), now)))
+        verdict = judge(self._pulse, hang, now, can_stop=self._recipe().gang)
+        if verdict is not None and verdict.fatal and hang.policy is HangPolicy.AUTO and self._has_done_all():
+            verdict = replace(verdict, fatal=False)
+        known = attempt.hang
+        if verdict is None or known is None or known.time < verdict.since:
+            return verdict
+        return verdict if verdict.fatal and not known.fatal else None
+
+    def _signs_so_far(self, state: RunState, now: float) -> Signs:
+        """All that there is in the logs, for a pulse that begins: some of it was read before."""
+        for rank in state.ranks_in(RankPhase.RUNNING):
+            self._samplers.pop(rank, None)
+        return self._sample(state, state.ranks_in(RankPhase.RUNNING), now)
+
+    def _has_done_all(self) -> bool:
+        """Whether every step of the training is done: there is nothing left that a restart could do better."""
+        done = overall({rank: sampler.progress for rank, (_, sampler) in self._samplers.items()})
+        return done.steps_done is not None and bool(done.total_steps) and done.steps_done >= (done.total_steps or 0)
+
+    async def _report(self, verdict: Verdict) -> None:
+        """Find out where the ranks are, and tell; unless they have come on meanwhile."""
+        pids = _pids(self._state())
+        stacks = await dump(pids)
+        state, now = self._state(), time.time()
+        attempt = state.attempt
+        if attempt is None or attempt.number != self._attempt or not _is_watchable(state, attempt):
+            return
+        signs = self._sample(state, tuple(pids), now)
+        if self._pulse is not None:
+            self._pulse = feel(self._pulse, signs)
+            if self._pulse.alive > verdict.since:
+                return
+        found = group(stacks)
+        hang = HangFound(
+            time=now,
+            attempt=attempt.number,
+            since=verdict.since,
+            limit=round(verdict.limit, 3),
+            fatal=verdict.fatal,
+            odd=found.odd,
+            stacks=found.words,
+        )
+        if _is_told(stacks) or not self._can_ask_again(hang):
+            hang = self._saved(hang, stacks)
+        self._tell(hang)
+
+    def _can_ask_again(self, hang: HangFound) -> bool:
+        """Whether the ranks can write their stacks themselves, at their end."""
+        return hang.fatal and self._recipe().runs_python
+
+    def _with_last_stacks(self, state: RunState, hang: HangFound) -> HangFound:
+        """The same standstill, with what the ranks have written about it when they were ended with SIGABRT."""
+        stacks = [
+            from_log(rank, known.pid or 0, self._run.rank_log(known.attempt, rank))
+            for rank, known in sorted(state.ranks.items())
+            if known.attempt == hang.attempt
+        ]
+        if any(stack.threads for stack in stacks):
+            found = group(stacks)
+            odd = tuple(sorted({*found.odd, *(hang.odd if len(hang.odd) < len(stacks) else ())}))
+            hang = hang.model_copy(update={"stacks": found.words, "odd": odd})
+        return self._saved(hang, stacks)
+
+    def _saved(self, hang: HangFound, stacks: list[RankStack]) -> HangFound:
+        path = self._run.layout.attempt(hang.attempt).stacks
+        when = time.strftime("%F %T", time.localtime(hang.time))
+        title = f"{when}: no rank has come on for {hang.time - hang.since:.0f} s"
+        if not write_stacks(path, title, stacks):
+            return hang
+        return hang.model_copy(update={"path": str(path.relative_to(self._run.path))})
+
+
+def asks_for_stacks(attempt: AttemptState) -> bool:
+    """Whether ranks that are to be stopped should first write their stacks: nobody else could read them."""
+    return attempt.hang is not None and attempt.hang.fatal and attempt.hang.path is None
+
+
+def _is_watchable(state: RunState, attempt: AttemptState) -> bool:
+    """Whether ranks can be expected to come on: all are started, none has failed in a gang, nobody stops them."""
+    return (
+        bool(state.count(RankPhase.RUNNING))
+        and not state.count(RankPhase.WAITING)
+        and state.stop_requested_by is None
+        and attempt.stopping is None
+        and not attempt.told_to_stop
+        and not (attempt.hang is not None and attempt.hang.fatal)
+    )
+
+
+def _pids(state: RunState) -> dict[int, int]:
+    running = state.ranks_in(RankPhase.RUNNING)
+    return {rank: pid for rank in running if (pid := state.ranks[rank].pid) is not None}
+
+
+def _is_told(stacks: list[RankStack]) -> bool:
+    """Whether the stack of any rank is known, or that there can be none."""
+    return any(stack.threads for stack in stacks) or all(stack.problem == "it is not Python" for stack in stacks)

@@ -1,0 +1,143 @@
+"""A watch tells what it sees once, whoever watches."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from launcher.runs.events import (
+    AttemptStarted,
+    Event,
+    HangFound,
+    HostIdle,
+    ProcessExited,
+    ProcessStarted,
+    Progressed,
+    RunCreated,
+)
+from launcher.runs.fold import fold
+from launcher.runs.state import RunState
+from launcher.runs.store import RunDirectory
+from launcher.specs import Framework, Hang, Recipe
+from launcher.supervise.watch import Watch
+
+RANKS = 2
+RECIPE = Recipe(name="r", framework=Framework.PLAIN, ranks=RANKS, script="r.py", hang=Hang(seconds=1))
+SIZE = "training: epochs: 1, steps per epoch: 1000, batch per rank: 1, ranks: 2\n"
+
+
+class Run:
+    """A run whose ranks are real processes that sleep, and whose record is in memory."""
+
+    def __init__(self, path: Path) -> None:
+        self.directory = RunDirectory(path)
+        self.processes = [
+            subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) for _ in range(RANKS)
+        ]
+        self.told: list[Event] = []
+        now = time.time()
+        self.state: RunState = fold(
+            [
+                RunCreated(
+                    time=now, run="r", name="r", framework="plain", target="CPU", world_size=RANKS, hosts=("a",)
+                ),
+                AttemptStarted(time=now, attempt=1, ranks=tuple(range(RANKS))),
+                *(
+                    ProcessStarted(time=now, host="a", attempt=1, name=f"rank {r}", rank=r, pid=p.pid)
+                    for r, p in enumerate(self.processes)
+                ),
+            ]
+        )
+        for rank in range(RANKS):
+            self.log(rank).parent.mkdir(parents=True)
+
+    def log(self, rank: int) -> Path:
+        return self.directory.rank_log(1, rank)
+
+    def write(self, *steps: int) -> None:
+        """Each rank writes up to one of these steps."""
+        for rank, last in enumerate(steps):
+            lines = "".join(f"epoch: 1 step: {step}, loss is 0.5\n" for step in range(1, last + 1))
+            self.log(rank).write_text(SIZE + lines)
+
+    def tell(self, event: Event) -> None:
+        self.told.append(event)
+        self.state = fold([event], self.state)
+
+    def watch(self) -> Watch:
+        """Another supervisor's watch."""
+        return Watch(self.directory, lambda: self.state, lambda: RECIPE, self.tell)
+
+    def watched(self, seconds: float, until: type[Event] | None = None) -> None:
+        """Let another supervisor watch for so long, or until it has told of such an event."""
+
+        async def watching() -> None:
+            task = asyncio.create_task(self.watch().watch())
+            deadline = time.monotonic() + seconds
+            while time.monotonic() < deadline and not (until and isinstance(self.told and self.told[-1], until)):
+                await asyncio.sleep(0.05)
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+        asyncio.run(watching())
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Run]:
+    made = Run(tmp_path)
+    yield made
+    for process in made.processes:
+        process.kill()
+        process.wait()
+
+
+def test_a_standstill_is_told_once_whoever_watches(run: Run) -> None:
+    run.write(5, 5)
+    run.watched(30, until=HangFound)
+    (hang,) = [event for event in run.told if isinstance(event, HangFound)]
+    assert hang.fatal
+    assert hang.stacks == "ranks 0-1 in <module> (<string>:1)"
+    run.watched(3)
+    assert [type(event) for event in run.told] == [Progressed, HangFound]
+
+
+def test_a_report_is_not_made_again_by_the_next_to_watch(run: Run) -> None:
+    run.watched(30, until=HangFound)
+    run.watched(4)
+    (hang,) = run.told
+    assert isinstance(hang, HangFound)
+    assert not hang.fatal
+    assert hang.path == "attempts/1/stacks.txt"
+
+
+def test_the_last_steps_of_an_attempt_are_told_before_anything_is_decided_and_once(run: Run) -> None:
+    watch = run.watch()
+    run.write(7, 6)
+    assert watch.catch_up() == []
+    failed = ProcessExited(time=time.time(), host="a", attempt=1, name="rank 0", rank=0, pid=1, code=3)
+    run.state = fold([failed], run.state)
+    (progress,) = watch.catch_up()
+    assert isinstance(progress, Progressed)
+    assert progress.step == 6
+    run.tell(progress)
+    assert watch.catch_up() == []
+    run.write(7, 9)
+    run.state = fold([HostIdle(time=time.time(), host="a", attempt=1)], run.state)
+    (progress,) = watch.catch_up()
+    assert isinstance(progress, Progressed)
+    assert progress.step == 7
+    run.tell(progress)
+    assert run.watch().catch_up() == []
+
+
+def test_a_run_without_logs_or_steps_has_nothing_to_catch_up_with(run: Run) -> None:
+    run.state = fold([HostIdle(time=time.time(), host="a", attempt=1)], run.state)
+    assert run.watch().catch_up() == []
