@@ -6,16 +6,35 @@ Times are seconds since the epoch, durations seconds. A number that JSON has no 
 `run_document`, an element of `ps --json`:
   version (1), run (its id), name, phase (created, running, stopping, succeeded, failed, stopped, gave_up, lost),
   reason, exit_code (of a command that waited for the run; null until it has ended), created, ended,
-  duration (of its attempts), framework, target, world_size, hosts, attempt (the current or last one's number), path
+  duration (from created to ended or now, without the time between an end and a rerun), framework, target, world_size,
+  hosts, attempt (the current or last one's number), path
 
 `status_document`, of `status --json`, has these and:
-  attempts: number, ranks, started, ended, resume_from, first_failure (a rank), stopping (why it had to stop)
-  first_failure (of the last attempt): rank, exit, log, last_lines; or null
+  attempts: number, ranks, started, ended, resume_from, first_failure (a rank), stopping (why it had to stop), restarts
+    (those before it since a person started the run), max_restarts, restarted_because (null when a person started it),
+    cause (infrastructure, device, memory, user) and evidence (a line) of the first failure
+  first_failure (of the last attempt): rank, exit, cause, evidence, log, last_lines; or null
+  pending_restart: due, reason, cause; or null when none waits
+  unwell_hosts: host, reach (suspected, unreachable), heard (when it answered last)
+  lingering (what is still there though its grace is over): ranks: rank, process_state (a letter, as ps has it; empty
+    when it cannot be seen from this machine); hosts (that have no rank left, but something that ranks left behind)
+  ledger: where the time went, in seconds
+    attempts: number, wall (the sum of those that follow), launch (to the start of the last rank), compile (to the end
+      of the first step, imports included), recompute (of steps that an attempt before had done), training (new steps;
+      all since the launch when no step lines tell more), detecting (from the failure, or from the beginning of a
+      standstill, to the order to stop), down (until nothing is left of the ranks), restarting (until the next attempt),
+      step_lines (whether the log tells steps)
+    wall (of all attempts: from created to ended or now without idle), idle (between an end and a rerun),
+    effective_ratio (training in wall, 0 to 1; null without step lines)
+  hang (the last standstill of the last attempt): time (of finding), since, limit (seconds), fatal (the attempt was
+    stopped for it), odd (ranks), stacks (in words), path (of the file with all stacks); or null
+  stragglers: attempt, rank, slowdown (times the median step)
   progress: steps_done, total_steps, fraction (0 to 1), step_seconds, eta_seconds, slowest_rank
   weights: identical, step, groups (sha256, ranks); or null when no rank reported its weights
-  ranks: rank, phase (waiting, running, succeeded, failed, stopped, lost), attempt, host, place, pid, exit_code, signal,
-    error, max_rss_kib, epoch, step, steps_done, first_loss, last_loss, step_seconds, evaluations (epoch, metrics),
-    weights_sha256, checkpoint, log
+  ranks: rank, phase (waiting, running, succeeded, failed, stopped, lost), ending (first_failure, cascade: failed in the
+    wake of it, failed: independently of others, stopped: by npu-launch, lost: nobody saw it; or null), attempt, host,
+    place, pid, exit_code, signal, error, max_rss_kib, epoch, step, steps_done, first_loss, last_loss, step_seconds,
+    evaluations (epoch, metrics), weights_sha256, checkpoint, log
   notes: time, level, text
 """
 
@@ -27,6 +46,8 @@ from typing import TYPE_CHECKING, Any
 
 from launcher.logs.progress import RankProgress
 from launcher.planning.layout import RunLayout
+from launcher.runs.endings import ending_of
+from launcher.runs.ledger import Kind, Ledger
 
 if TYPE_CHECKING:
     from launcher.cli.view import RunView
@@ -70,10 +91,27 @@ def status_document(view: RunView, words: Sequence[str] = ()) -> dict[str, Any]:
                 "resume_from": attempt.resume_from,
                 "first_failure": attempt.first_failure,
                 "stopping": attempt.stopping,
+                "restarts": attempt.restarts,
+                "max_restarts": attempt.max_restarts,
+                "restarted_because": attempt.answer_to.reason if attempt.answer_to else None,
+                "cause": attempt.failure.cause.value if attempt.failure else None,
+                "evidence": attempt.failure.evidence if attempt.failure else None,
             }
             for attempt in state.attempts
         ],
         "first_failure": _first_failure(view, words),
+        "hang": _hang(view),
+        "stragglers": [{"attempt": s.attempt, "rank": s.rank, "slowdown": s.slowdown} for s in state.stragglers],
+        "pending_restart": _pending_restart(view),
+        "unwell_hosts": [
+            {"host": host, "reach": known.reach.value, "heard": known.heard}
+            for host, known in sorted(state.unwell_hosts.items())
+        ],
+        "lingering": {
+            "ranks": [{"rank": rank, "process_state": letter} for rank, letter in sorted(view.lingering.ranks.items())],
+            "hosts": list(view.lingering.hosts),
+        },
+        "ledger": _ledger(view.ledger),
         "progress": _progress(view),
         "weights": _weights(view),
         "ranks": [_rank(view, rank) for rank in sorted(state.ranks)],
@@ -86,7 +124,46 @@ def _first_failure(view: RunView, words: Sequence[str]) -> dict[str, Any] | None
     if attempt is None or attempt.first_failure is None:
         return None
     rank = view.state.ranks[attempt.first_failure]
-    return {"rank": rank.rank, "exit": str(rank.exit), "log": _log(view, rank.rank), "last_lines": list(words)}
+    return {
+        "rank": rank.rank,
+        "exit": str(rank.exit),
+        "cause": rank.failure.cause.value if rank.failure else None,
+        "evidence": rank.failure.evidence if rank.failure else None,
+        "log": _log(view, rank.rank),
+        "last_lines": list(words),
+    }
+
+
+def _pending_restart(view: RunView) -> dict[str, Any] | None:
+    pending = view.state.pending
+    if pending is None:
+        return None
+    return {"due": pending.due, "reason": pending.reason, "cause": pending.cause.value if pending.cause else None}
+
+
+def _ledger(ledger: Ledger) -> dict[str, Any]:
+    return {
+        "attempts": [
+            {
+                "number": attempt.number,
+                "wall": attempt.wall,
+                **{kind.value: attempt.seconds(kind) for kind in Kind},
+                "step_lines": attempt.tells_steps,
+            }
+            for attempt in ledger.attempts
+        ],
+        "wall": ledger.wall,
+        "idle": ledger.idle,
+        "effective_ratio": ledger.effective_ratio,
+    }
+
+
+def _hang(view: RunView) -> dict[str, Any] | None:
+    hang = view.state.attempt.hang if view.state.attempt is not None else None
+    if hang is None:
+        return None
+    path = str(view.path / hang.path) if hang.path is not None else None
+    return {**hang.model_dump(include={"time", "since", "limit", "fatal", "odd", "stacks"}, mode="json"), "path": path}
 
 
 def _progress(view: RunView) -> dict[str, Any]:
@@ -116,6 +193,7 @@ def _rank(view: RunView, rank: int) -> dict[str, Any]:
     return {
         "rank": rank,
         "phase": known.phase.value,
+        "ending": ending.value if (ending := ending_of(view.state, rank)) else None,
         "attempt": known.attempt,
         "host": known.host,
         "place": view.places.get(rank),

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from launcher.cli.lingering import lingering
 from launcher.cli.view import RunView, places
 from launcher.logs.follow import SAFETY_TICK, Follower
 from launcher.logs.metrics import observe
@@ -115,7 +116,7 @@ class Following:
 
     def _begin_attempt(self, state: RunState) -> None:
         assert state.attempt is not None
-        self._drain()
+        self._drain(state.attempt.ranks)
         self._places = places(self.run, state)
         self._see(state)
         for number, rank in state.ranks.items():
@@ -128,10 +129,12 @@ class Following:
                 self._progress[number] = survey(log, share_of(state.world_size)).progress
 
     def _see(self, state: RunState) -> None:
-        self.view = RunView(self.run.path, state, time.time(), dict(self._progress), self._places)
+        now = time.time()
+        left = lingering(self.run, state, now)
+        self.view = RunView(self.run.path, state, now, dict(self._progress), self._places, left)
 
-    def _drain(self) -> None:
-        for rank, lines in self._follower.finish():
+    def _drain(self, ranks: Sequence[int] | None = None) -> None:
+        for rank, lines in self._follower.finish(ranks):
             self._take_in(rank, lines)
 
     def _take_in(self, rank: int, lines: Sequence[bytes]) -> None:

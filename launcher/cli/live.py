@@ -13,12 +13,14 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from launcher.cli.conditions import conditions
+from launcher.cli.plain import explanation
 from launcher.cli.rows import rank_rows, table
 from launcher.cli.summary import headline, phase_style
 from launcher.cli.view import RunView
 from launcher.cli.wording import count, duration
 from launcher.logs.safe import safe_line
-from launcher.runs.events import Decided, Event, Note
+from launcher.runs.events import Event
 from launcher.runs.state import RankPhase
 
 _COLOURS = {"good": "bold green", "bad": "bold red", "warn": "bold yellow"}
@@ -39,10 +41,12 @@ def drawing(view: RunView, height: int, spoken: str = "") -> RenderableType:
 
     `spoken` is the latest line of the rank that speaks for all.
     """
-    rows, hidden = rank_rows(view, max(height - _LINES_AROUND_RANKS, 1))
+    unusual = [_line(f"  {label:<8}{text}", "yellow") for label, text in conditions(view)]
+    rows, hidden = rank_rows(view, max(height - _LINES_AROUND_RANKS - len(unusual), 1))
     first, *others = table(rows)
     lines: list[RenderableType] = [
         _line(headline(view), _COLOURS[phase_style(view.state.phase)]),
+        *unusual,
         _line(first, "bold"),
     ]
     lines += [_line(text, _RANK_COLOURS[row.phase]) for row, text in zip(rows, others, strict=True)]
@@ -69,10 +73,8 @@ class LiveScreen:
     def happened(self, events: Sequence[Event], _view: RunView) -> None:
         """Keep what explains a change in sight, above the drawing."""
         for event in events:
-            if isinstance(event, Note):
-                self._above(f"{event.level}: {safe_line(event.text)}")
-            elif isinstance(event, Decided) and event.decision.startswith("restart"):
-                self._above(f"{safe_line(event.decision).replace('_', ' ')}: {safe_line(event.reason)}")
+            if text := explanation(event):
+                self._above(text)
 
     def wrote(self, rank: int, lines: Sequence[bytes]) -> None:
         """Remember the last line that says something."""

@@ -49,21 +49,22 @@ def follow_logs(run: RunDirectory, ranks: Sequence[int] | None, last: int | None
     follower: Follower[int] = Follower()
     follower.wake_for(run.layout.events)
     record = FollowedRecord(run)
-    current, width = 0, 1
+    begun, width = 0, 1  # the number of the latest attempt that is followed
     with Interrupts() as interrupts:
         try:
             while True:
                 record.read()
                 state = record.state
-                attempt = state.attempts[-1]
-                over = only is not None and attempt.number != only
-                if not over and attempt.number != current:
-                    _finish(follower, width)
-                    width = _digits(attempt.ranks)
-                    _begin(follower, run, attempt, ranks, None if current else last)
-                    if current:
+                for attempt in state.attempts if begun else state.attempts[-1:]:
+                    if attempt.number <= begun or only not in (None, attempt.number):
+                        continue
+                    _finish(follower, width, attempt.ranks)  # the others may run on
+                    width = max(width, _digits(attempt.ranks))
+                    _begin(follower, run, attempt, ranks, None if begun else last)
+                    if begun:
                         talk(f"npu-launch: attempt {attempt.number}: {ranks_phrase(attempt.ranks)}")
-                    current = attempt.number
+                    begun = attempt.number
+                over = only is not None and state.attempts[-1].number != only
                 for rank, lines in follower.read():
                     _write(rank, lines, width)
                 sys.stdout.flush()
@@ -87,8 +88,9 @@ def _begin(
             follower.add(rank, path, 0 if last is None else offset_of_last(path, last))
 
 
-def _finish(follower: Follower[int], width: int) -> None:
-    for rank, lines in follower.finish():
+def _finish(follower: Follower[int], width: int, ranks: Sequence[int] | None = None) -> None:
+    """Print what is left of these ranks' logs, or of all."""
+    for rank, lines in follower.finish(ranks):
         _write(rank, lines, width)
     sys.stdout.flush()
 

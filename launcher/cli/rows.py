@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from launcher.cli.view import RunView
 from launcher.cli.wording import quantity, step_time
 from launcher.logs.progress import RankProgress
+from launcher.runs.endings import Ending, ending_of
 from launcher.runs.state import RankPhase
 
 HEADINGS = ("rank", "state", "where", "step", "loss", "step time")
@@ -69,6 +70,8 @@ def _row(view: RunView, rank: int) -> Row:
     if known.phase is RankPhase.FAILED and known.exit is not None and known.exit.error is None:
         code = known.exit.code
         state = f"failed ({code})" if code >= 0 else f"{known.exit}".removeprefix("killed by ")
+    if ending_of(view.state, rank) is Ending.CASCADE:
+        state += " after it"
     done, total = progress.steps_done, progress.total_steps
     step = "" if done is None else f"{done}/{total}" if total else str(done)
     loss = "" if progress.last_loss is None else quantity(progress.last_loss)

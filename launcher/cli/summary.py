@@ -6,6 +6,8 @@ import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from launcher.cli.conditions import conditions
+from launcher.cli.standstills import cause_of_hang, fatal_hang
 from launcher.cli.view import RunView
 from launcher.cli.wording import count, duration, quantity, rank_list, ranks_pattern, ranks_phrase, step_time
 from launcher.logs.metrics import Evaluation
@@ -26,16 +28,23 @@ def summary(view: RunView, words: Sequence[str] = ()) -> list[str]:
 
 
 def headline(view: RunView) -> str:
-    """`run resnext-8p-7f3a  attempt 2  FAILED after 4m12s at step 318`."""
+    """`run resnext-8p-7f3a  attempt 2/3  FAILED after 4m12s at step 318`."""
     state = view.state
     parts = [f"run {safe_line(view.id)}"]
     if state.attempt is not None:
-        parts.append(f"attempt {state.attempt.number}")
+        parts.append(attempt_words(state.attempt))
     words = [phase_word(state.phase), "after" if state.phase.ended else "for", duration(view.elapsed)]
     steps = view.overall
     if steps.steps_done is not None and state.phase is not RunPhase.SUCCEEDED:
         words.append(f"at step {steps.steps_done}" + (f" of {steps.total_steps}" if steps.total_steps else ""))
     return "  ".join([*parts, " ".join(words)])
+
+
+def attempt_words(attempt: AttemptState) -> str:
+    """`attempt 2/3` where the recipe allows restarts, else `attempt 2`."""
+    if not attempt.max_restarts:
+        return f"attempt {attempt.number}"
+    return f"attempt {attempt.number}/{attempt.number - attempt.restarts + attempt.max_restarts}"
 
 
 def phase_word(phase: RunPhase) -> str:
@@ -58,13 +67,21 @@ def _facts(view: RunView) -> Iterator[tuple[str, str]]:
         first = state.ranks[attempt.first_failure]
     if first is not None and state.phase is not RunPhase.SUCCEEDED:
         yield "cause", _cause(view, first)
+        if first.failure is not None and first.failure.evidence and first.failure.evidence != str(first.exit):
+            yield "line", safe_line(first.failure.evidence, 300)
         if others := _others(view, first):
             yield "others", others
+    elif (hang := fatal_hang(view)) is not None and state.phase is not RunPhase.SUCCEEDED:
+        yield from cause_of_hang(hang)
     elif not state.phase.ended and state.ranks:
         yield "ranks", _phases(view)
-    told = first is not None and state.reason == f"rank {first.rank} failed first ({first.exit})"
-    if state.phase.ended and state.phase is not RunPhase.SUCCEEDED and state.reason and not told:
-        yield "reason", safe_line(state.reason, 300)
+    yield from conditions(view)
+    told = f"rank {first.rank} failed first ({first.exit})" if first is not None else ""
+    if first is None and (hang := fatal_hang(view)) is not None:
+        told = hang.words
+    reason = state.reason.removeprefix(told).removeprefix(", and ").removeprefix("; ") if told else state.reason
+    if state.phase.ended and state.phase is not RunPhase.SUCCEEDED and reason:
+        yield "reason", safe_line(reason, 300)
     yield from _training(view)
     yield "logs", _logs(view, attempt)
     yield from _next(view)
@@ -73,13 +90,18 @@ def _facts(view: RunView) -> Iterator[tuple[str, str]]:
 def _cause(view: RunView, first: RankState) -> str:
     where = view.places.get(first.rank) or first.host
     place = f" ({where.replace('/', ', device ')})" if where else ""
-    return f"rank {first.rank}{place} failed first: {safe_line(str(first.exit), 200)}"
+    return f"rank {first.rank}{place} failed first: {safe_line(str(first.exit), 200)}{_class(first)}"
+
+
+def _class(first: RankState) -> str:
+    return f" ({first.failure.cause.value} failure)" if first.failure is not None else ""
 
 
 def _others(view: RunView, first: RankState) -> str:
     """What became of the other ranks, which says little about them: they fail in the wake of the first."""
+    attempt = view.state.attempt
     phases = (
-        (RankPhase.FAILED, "failed after it"),
+        (RankPhase.FAILED, "failed after it" if attempt is None or attempt.gang else "failed too"),
         (RankPhase.STOPPED, "stopped by npu-launch"),
         (RankPhase.LOST, "lost"),
         (RankPhase.SUCCEEDED, "had ended well"),

@@ -9,13 +9,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from launcher.cli.lingering import NOTHING, Lingering, lingering
 from launcher.logs.progress import RankProgress, RunProgress, WeightsAgreement, overall, weights_agreement
 from launcher.logs.safe import safe_line
 from launcher.logs.survey import share_of, survey
 from launcher.logs.tail import last_lines
+from launcher.runs.ledger import Ledger, ledger
 
 if TYPE_CHECKING:
-    from launcher.runs.state import AttemptState, RunState
+    from launcher.runs.state import RunState
     from launcher.runs.store import RunDirectory
 
 LAST_LINES = 15
@@ -23,13 +25,17 @@ LAST_LINES = 15
 
 @dataclass(frozen=True)
 class RunView:
-    """A run's record, what its ranks' logs say, and where its ranks are; `places` are such as `node-a/3`."""
+    """A run's record, what its ranks' logs say, and where its ranks are; `places` are such as `node-a/3`.
+
+    `lingering` is what should have ended long ago.
+    """
 
     path: Path
     state: RunState
     now: float
     progress: Mapping[int, RankProgress] = field(default_factory=dict)
     places: Mapping[int, str] = field(default_factory=dict)
+    lingering: Lingering = NOTHING
 
     @property
     def id(self) -> str:
@@ -43,29 +49,17 @@ class RunView:
     def weights(self) -> WeightsAgreement | None:
         return weights_agreement(self.progress)
 
+    @cached_property
+    def ledger(self) -> Ledger:
+        """Where the time went."""
+        return ledger(self.state, self.now)
+
     @property
     def elapsed(self) -> float:
-        """Seconds in which there were attempts: a rerun does not count the time since the end before it."""
-        if not self.state.attempts:
-            return 0.0 if self.state.phase.ended else self.now - self.state.created
-        ends = ((attempt.started, self.end_of(attempt)) for attempt in self.state.attempts)
-        return sum(end - started for started, end in ends if end is not None)
-
-    def end_of(self, attempt: AttemptState) -> float | None:
-        """When an attempt ended; now, while it runs; None when nobody was there to see its end."""
-        if attempt.ended is not None:
-            return attempt.ended
-        if attempt != self.state.attempt:
-            return None
-        return max(self.last_sign_of_life, attempt.started) if self.state.phase.ended else self.now
-
-    @property
-    def last_sign_of_life(self) -> float:
-        """The time of the last thing that the record says of a rank."""
-        times = [self.state.created]
-        for rank in self.state.ranks.values():
-            times += [time for time in (rank.started, rank.exit.time if rank.exit else None) if time is not None]
-        return max(times)
+        """Seconds since the run was created, up to its end; the time between an end and a rerun does not count."""
+        if self.state.attempts:
+            return self.ledger.wall
+        return 0.0 if self.state.phase.ended else self.now - self.state.created
 
 
 def look(run: RunDirectory, now: float) -> RunView:
@@ -77,7 +71,7 @@ def look(run: RunDirectory, now: float) -> RunView:
         for rank, known in state.ranks.items()
         if known.attempt
     }
-    return RunView(run.path, state, now, progress, places(run, state))
+    return RunView(run.path, state, now, progress, places(run, state), lingering(run, state, now))
 
 
 def places(run: RunDirectory, state: RunState) -> dict[int, str]:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable
 
 from launcher.errors import UsageError
+from launcher.runs.ranks import rank_list as rank_list
+from launcher.runs.ranks import ranks_phrase as ranks_phrase
 
 _PATTERN_PARTS = 6
 
@@ -41,23 +43,6 @@ def quantity(value: float) -> str:
 def count(number: int, noun: str) -> str:
     """`1 rank`, `8 ranks`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def rank_list(ranks: Iterable[int]) -> str:
-    """`0-3,7`."""
-    spans: list[list[int]] = []
-    for rank in sorted(ranks):
-        if spans and rank == spans[-1][1] + 1:
-            spans[-1][1] = rank
-        else:
-            spans.append([rank, rank])
-    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in spans)
-
-
-def ranks_phrase(ranks: Iterable[int]) -> str:
-    """`rank 3`, `ranks 0-3,7`."""
-    members = sorted(ranks)
-    return f"rank {members[0]}" if len(members) == 1 else f"ranks {rank_list(members)}"
 
 
 def ranks_pattern(ranks: Iterable[int]) -> str:

@@ -58,6 +58,7 @@ class AttemptStarted(_Event):
     """A plan was handed to the hosts: for all ranks, or for those that are run again.
 
     `world_size` is the job's from now on, and `hosts` those that the plan uses; None says that they stay the same.
+    `gang` says whether the failure of one rank ends the others, `max_restarts` how often the recipe allows a restart.
     """
 
     type: Literal["attempt_started"] = "attempt_started"
@@ -66,6 +67,8 @@ class AttemptStarted(_Event):
     resume_from: str | None = None
     world_size: int | None = None
     hosts: tuple[str, ...] | None = None
+    gang: bool = True
+    max_restarts: int | None = None
 
 
 class SupervisorChanged(_Event):
@@ -110,11 +113,15 @@ class ProcessExited(_Event):
 
 
 class GangStopping(_Event):
-    """The shim has told the attempt's remaining processes on its host to stop."""
+    """The shim has told the attempt's remaining processes on its host to stop.
+
+    `fenced` says that it did so because its lease had run out: nothing had been heard of the supervisor.
+    """
 
     type: Literal["gang_stopping"] = "gang_stopping"
     attempt: int
     reason: str
+    fenced: bool = False
 
 
 class HostIdle(_Event):
@@ -165,6 +172,11 @@ class HangFound(_Event):
     odd: tuple[int, ...] = ()
     stacks: str = ""
     path: str | None = None
+
+    @property
+    def words(self) -> str:
+        """`no rank came on for 62 s: ranks 0-2 in all_reduce (train.py:41); rank 3 in load_batch (data.py:88)`."""
+        return f"no rank came on for {self.time - self.since:.0f} s{': ' if self.stacks else ''}{self.stacks}"
 
 
 class StragglerFound(_Event):
@@ -234,6 +246,13 @@ class Decided(_Event):
     excluded: tuple[Slot, ...] = ()
 
 
+class RestartFailed(_Event):
+    """A restart that was decided cannot be begun, nor any other: the run ends with the ranks that run now."""
+
+    type: Literal["restart_failed"] = "restart_failed"
+    reason: str
+
+
 class RunEnded(_Event):
     """The run is over, until somebody reruns it."""
 
@@ -269,6 +288,7 @@ Event: TypeAlias = (
     | ShimLost
     | StopRequested
     | Decided
+    | RestartFailed
     | RunEnded
     | Note
 )

@@ -1,37 +1,22 @@
-"""The state of a run: a fold over its events, and nothing else."""
+"""What is known of a run: its attempts, ranks and hosts, as values."""
 
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 
 from immutables import Map
 
 from launcher.errors import ExitCode
 from launcher.runs.events import (
-    AttemptStarted,
     Cause,
     Classified,
     Decided,
-    Event,
-    GangStopping,
     HangFound,
-    HostBack,
-    HostFenced,
-    HostIdle,
-    HostSuspected,
-    HostUnreachable,
     Note,
-    ProcessExited,
-    ProcessStarted,
     Progressed,
-    RunCreated,
-    RunEnded,
-    ShimLost,
     Slot,
-    StopRequested,
     StragglerFound,
     SupervisorChanged,
 )
@@ -109,7 +94,10 @@ class Exit:
 
 @dataclass(frozen=True)
 class RankState:
-    """One rank: `attempt` is the one that ran it last, `failure` what was found about its exit."""
+    """One rank: `attempt` is the one that ran it last, `failure` what was found about its exit.
+
+    `ended` is when it ended, or was found lost.
+    """
 
     rank: int
     phase: RankPhase = RankPhase.WAITING
@@ -118,6 +106,7 @@ class RankState:
     slot: int | None = None
     pid: int | None = None
     started: float | None = None
+    ended: float | None = None
     exit: Exit | None = None
     failure: Classified | None = None
     max_rss_kib: int | None = None
@@ -125,12 +114,19 @@ class RankState:
 
 @dataclass(frozen=True)
 class AttemptState:
-    """One attempt; `busy_hosts` still hold processes of it, `first_failure` failed before any other rank.
+    """One attempt: it starts ranks on `hosts`, and `busy_hosts` still hold processes of it.
+
+    One that starts some ranks again beside the others takes over all that run: it has ended when they have.
+
+    `first_failure` failed before any other rank. `lost_host` is the first on which ranks ended that had not failed, and
+    that the supervisor had not told to stop; on `expired_hosts` they were stopped because it was not heard of.
 
     `restarts` counts those before it since somebody last started the run, or started it again. `high_water` is the
     most steps that an attempt before it had done. The times are those at which the last rank had started, the first
     rank failed (or the ranks came to a standstill), the stop began, and nothing was left. `stopping_hosts` are stopping
-    what they run, of themselves or because the supervisor has `told_to_stop` them all.
+    what they run, of themselves or because the supervisor has `told_to_stop` them all. `answer_to` is the decision that
+    began the attempt, None when a person did; `failure` is what was found about the first failure. `run_ended` is when
+    the run ended with this attempt, None as well when nobody was there to see it.
     """
 
     number: int
@@ -138,14 +134,20 @@ class AttemptState:
     started: float
     resume_from: str | None = None
     restarts: int = 0
+    max_restarts: int | None = None
+    gang: bool = True
+    answer_to: Decided | None = None
     high_water: int = 0
+    hosts: frozenset[str] = frozenset()
     busy_hosts: frozenset[str] = frozenset()
     launched: float | None = None
     first_step: Progressed | None = None
     caught_up: Progressed | None = None
     last_step: Progressed | None = None
     first_failure: int | None = None
+    failure: Classified | None = None
     lost_host: str | None = None
+    expired_hosts: frozenset[str] = frozenset()
     hang: HangFound | None = None
     failed: float | None = None
     stopping: str | None = None
@@ -153,6 +155,7 @@ class AttemptState:
     stopping_hosts: frozenset[str] = frozenset()
     told_to_stop: bool = False
     ended: float | None = None
+    run_ended: float | None = None
 
     @property
     def made_progress(self) -> bool:
@@ -179,9 +182,11 @@ class HostState:
 class RunState:
     """A whole run. `seen` is the number of the last event taken from each host.
 
-    `pending` is a restart that was decided and has not begun. `spent` are the restarts used up per class of cause,
-    `blamed` the failures per slot that may be the slot's own, `excluded` the slots that are not used any more: these
-    three begin anew when somebody starts the run again. `counts` says how many ranks are in each phase.
+    `pending` is a restart that was decided and has not begun, `dead_end` why none can begin any more. `spent` are the
+    restarts used up per class of cause, `blamed` the failures per slot that may be the slot's own, `excluded` the slots
+    that are not used any more: these four begin anew when somebody starts the run again. `by_phase` and `running_on`
+    are indexes of `ranks`, the latter by host; `unclassified` are those that failed and whose failure has not been
+    looked at.
     """
 
     run: str = ""
@@ -196,9 +201,12 @@ class RunState:
     ended: float | None = None
     attempts: tuple[AttemptState, ...] = ()
     ranks: Map[int, RankState] = Map()  # noqa: RUF009 - immutable
-    counts: Map[RankPhase, int] = Map()  # noqa: RUF009
+    by_phase: Map[RankPhase, Map[int, None]] = Map()  # noqa: RUF009
+    running_on: Map[str, frozenset[int]] = Map()  # noqa: RUF009
+    unclassified: Map[int, None] = Map()  # noqa: RUF009
     stop_requested_by: str | None = None
     pending: Decided | None = None
+    dead_end: str | None = None
     spent: Map[Cause, int] = Map()  # noqa: RUF009
     blamed: Map[Slot, int] = Map()  # noqa: RUF009
     excluded: frozenset[Slot] = frozenset()
@@ -215,309 +223,17 @@ class RunState:
 
     def count(self, phase: RankPhase) -> int:
         """How many ranks are in this phase."""
-        return self.counts.get(phase, 0)
+        return len(self.by_phase.get(phase, ()))
 
     def ranks_in(self, phase: RankPhase) -> tuple[int, ...]:
         """The ranks in this phase, in order."""
-        return tuple(sorted(r for r, rank in self.ranks.items() if rank.phase is phase)) if self.count(phase) else ()
+        return tuple(sorted(self.by_phase.get(phase, ())))
 
     @property
     def first_failure(self) -> RankState | None:
-        """The rank that failed first in the last attempt in which one did, or None."""
+        """The rank that failed first in the last attempt in which one did; None once it has been started again."""
         for attempt in reversed(self.attempts):
             if attempt.first_failure is not None:
-                return self.ranks.get(attempt.first_failure)
+                rank = self.ranks.get(attempt.first_failure)
+                return rank if rank is not None and rank.phase is RankPhase.FAILED else None
         return None
-
-
-def fold(events: Iterable[Event], state: RunState | None = None) -> RunState:
-    """The state after these events, from `state` on."""
-    state = state or RunState()
-    for event in events:
-        state = apply(state, event)
-    return state
-
-
-def apply(state: RunState, event: Event) -> RunState:
-    """The state after one more event; an event of a host that was seen already changes nothing."""
-    if event.host is not None and event.host_seq is not None:
-        if event.host_seq <= state.seen.get(event.host, 0):
-            return state
-        state = replace(state, seen=state.seen.set(event.host, event.host_seq))
-
-    match event:
-        case ProcessStarted():
-            return _process_started(state, event)
-        case ProcessExited():
-            return _process_exited(state, event)
-        case HostIdle():
-            return _host_over(state, event.host, event.attempt, event.time)
-        case RunCreated():
-            return _run_created(state, event)
-        case AttemptStarted():
-            return _attempt_started(state, event)
-        case GangStopping():
-            return _gang_stopping(state, event)
-        case ShimLost() | HostFenced():
-            return _host_lost(state, event)
-        case Classified():
-            return _classified(state, event)
-        case Progressed():
-            return _progressed(state, event)
-        case HangFound():
-            return _hang_found(state, event)
-        case StragglerFound():
-            return replace(state, stragglers=(*state.stragglers, event))
-        case HostSuspected() | HostUnreachable() | HostBack():
-            return _host_reach(state, event)
-        case Decided():
-            return _decided(state, event)
-        case StopRequested():
-            if state.phase.ended:
-                return state
-            return replace(state, stop_requested_by=event.by, phase=RunPhase.STOPPING, pending=None)
-        case SupervisorChanged():
-            return replace(state, supervisor=event)
-        case RunEnded():
-            phase = RunPhase(event.outcome)
-            return replace(state, phase=phase, reason=event.reason, ended=event.time, pending=None)
-        case Note():
-            return replace(state, notes=(*state.notes, event))
-
-
-def _run_created(state: RunState, event: RunCreated) -> RunState:
-    if state.run:
-        return state
-    return replace(
-        state,
-        run=event.run,
-        name=event.name,
-        framework=event.framework,
-        target=event.target,
-        world_size=event.world_size,
-        hosts=event.hosts,
-        created=event.time,
-        ranks=Map({r: RankState(r) for r in range(event.world_size)}),
-        counts=Map({RankPhase.WAITING: event.world_size}),
-    )
-
-
-def _attempt_started(state: RunState, event: AttemptStarted) -> RunState:
-    before = state.attempt
-    if before is not None and event.attempt <= before.number:
-        return state
-    by_a_person = before is None or state.phase.ended
-    hosts = event.hosts or state.hosts
-    attempt = AttemptState(
-        number=event.attempt,
-        ranks=event.ranks,
-        started=event.time,
-        resume_from=event.resume_from,
-        restarts=0 if before is None or by_a_person else before.restarts + 1,
-        high_water=_high_water(before),
-        busy_hosts=frozenset(hosts),
-    )
-    if by_a_person:
-        state = replace(state, spent=Map(), blamed=Map(), excluded=frozenset())
-    state = replace(
-        state,
-        phase=RunPhase.STOPPING if state.stop_requested_by and not by_a_person else RunPhase.RUNNING,
-        reason="",
-        ended=None,
-        hosts=hosts,
-        stop_requested_by=None if by_a_person else state.stop_requested_by,
-        pending=None,
-        attempts=(*state.attempts, attempt),
-    )
-    if event.world_size is not None and event.world_size != state.world_size:
-        state = _resized(state, event.world_size)
-    for rank in event.ranks:
-        state = _set_rank(state, RankState(rank, attempt=event.attempt))
-    return state
-
-
-def _high_water(attempt: AttemptState | None) -> int:
-    """The most steps that this attempt or one before it had done."""
-    if attempt is None:
-        return 0
-    return max(attempt.high_water, attempt.last_step.step if attempt.last_step else 0)
-
-
-def _resized(state: RunState, world_size: int) -> RunState:
-    """A job of another size: ranks beyond it are gone, and new ones wait."""
-    ranks = {r: state.ranks.get(r, RankState(r)) for r in range(world_size)}
-    counts: dict[RankPhase, int] = {}
-    for rank in ranks.values():
-        counts[rank.phase] = counts.get(rank.phase, 0) + 1
-    return replace(state, world_size=world_size, ranks=Map(ranks), counts=Map(counts))
-
-
-def _process_started(state: RunState, event: ProcessStarted) -> RunState:
-    rank = _rank_of(state, event.rank, event.attempt)
-    if rank is None or rank.phase is not RankPhase.WAITING:
-        return state
-    running = replace(
-        rank, phase=RankPhase.RUNNING, host=event.host, slot=event.slot, pid=event.pid, started=event.time
-    )
-    return _launched(_set_rank(state, running), event.time)
-
-
-def _launched(state: RunState, time: float) -> RunState:
-    """Note when the last rank has started, or will never start."""
-    if state.count(RankPhase.WAITING) == 0 and state.attempts and state.attempts[-1].launched is None:
-        return _change_attempt(state, launched=time)
-    return state
-
-
-def _process_exited(state: RunState, event: ProcessExited) -> RunState:
-    rank = _rank_of(state, event.rank, event.attempt)
-    if rank is None or rank.exit is not None:
-        return state
-    if event.stopped:
-        phase = RankPhase.STOPPED
-    elif event.code == 0:
-        phase = RankPhase.SUCCEEDED
-    else:
-        phase = RankPhase.FAILED
-    ended = replace(
-        rank,
-        phase=phase,
-        host=event.host,
-        pid=event.pid,
-        exit=Exit(event.code, event.time, event.error, event.oom),
-        max_rss_kib=event.max_rss_kib,
-    )
-    state = _launched(_set_rank(state, ended), event.time)
-    attempt = state.attempts[-1]
-    if phase is RankPhase.FAILED and attempt.first_failure is None and attempt.number == event.attempt:
-        failed = event.time if attempt.failed is None else attempt.failed
-        state = _change_attempt(state, first_failure=rank.rank, failed=failed)
-    return state
-
-
-def _gang_stopping(state: RunState, event: GangStopping) -> RunState:
-    attempt = state.attempt
-    if attempt is None or attempt.number != event.attempt:
-        return state
-    if event.host is not None:
-        state = _change_attempt(state, stopping_hosts=attempt.stopping_hosts | {event.host})
-    if attempt.stopping is not None:
-        return state
-    return _change_attempt(state, stopping=event.reason, stopping_since=event.time)
-
-
-def _classified(state: RunState, event: Classified) -> RunState:
-    rank = _rank_of(state, event.rank, event.attempt)
-    if rank is None or rank.failure is not None or rank.phase is not RankPhase.FAILED:
-        return state
-    state = _set_rank(state, replace(rank, failure=event))
-    if rank.host is not None and event.cause in (Cause.DEVICE, Cause.INFRASTRUCTURE):
-        state = _blame(state, Slot(host=rank.host, device=rank.slot))
-    return state
-
-
-def _blame(state: RunState, slot: Slot) -> RunState:
-    return replace(state, blamed=state.blamed.set(slot, state.blamed.get(slot, 0) + 1))
-
-
-def _progressed(state: RunState, event: Progressed) -> RunState:
-    attempt = state.attempt
-    if attempt is None or attempt.number != event.attempt:
-        return state
-    last = attempt.last_step
-    if last is not None and (event.step < last.step or event.time < last.time):
-        return state
-    first = attempt.first_step or event
-    caught_up = attempt.caught_up or (event if event.step >= attempt.high_water else None)
-    return _change_attempt(state, first_step=first, caught_up=caught_up, last_step=event)
-
-
-def _hang_found(state: RunState, event: HangFound) -> RunState:
-    attempt = state.attempt
-    if attempt is None or attempt.number != event.attempt:
-        return state
-    failed = event.since if event.fatal and attempt.failed is None else attempt.failed
-    return _change_attempt(state, hang=event, failed=failed)
-
-
-def _host_lost(state: RunState, event: ShimLost | HostFenced) -> RunState:
-    """What ran on the host has ended, or is told to; nobody will ever report its exits."""
-    attempt = state.attempt
-    if attempt is None or attempt.number != event.attempt or event.host not in attempt.busy_hosts:
-        return state
-    if attempt.first_failure is None and attempt.lost_host is None:
-        failed = event.time if attempt.failed is None else attempt.failed
-        state = _change_attempt(state, lost_host=event.host, failed=failed)
-    state = _blame(state, Slot(host=event.host))
-    return _host_over(state, event.host, event.attempt, event.time)
-
-
-def _host_over(state: RunState, host: str | None, number: int, time: float) -> RunState:
-    """Nothing of the attempt is left on the host: a rank there whose end was never reported is lost."""
-    attempt = state.attempt
-    if attempt is None or attempt.number != number or host not in attempt.busy_hosts:
-        return state
-    if state.count(RankPhase.RUNNING):
-        for rank in state.ranks.values():
-            if rank.host == host and rank.phase is RankPhase.RUNNING:
-                state = _set_rank(state, replace(rank, phase=RankPhase.LOST))
-    busy = attempt.busy_hosts - {host}
-    if busy:
-        return _change_attempt(state, busy_hosts=busy)
-    return replace(
-        state,
-        attempts=tuple(
-            replace(a, busy_hosts=frozenset(), ended=time if a.ended is None else a.ended) for a in state.attempts
-        ),
-    )
-
-
-def _host_reach(state: RunState, event: HostSuspected | HostUnreachable | HostBack) -> RunState:
-    if event.host is None:
-        return state
-    match event:
-        case HostSuspected():
-            return replace(state, unwell_hosts=state.unwell_hosts.set(event.host, HostState(Reach.SUSPECTED)))
-        case HostUnreachable():
-            unwell = HostState(Reach.UNREACHABLE, event.heard)
-            return replace(state, unwell_hosts=state.unwell_hosts.set(event.host, unwell))
-        case HostBack():
-            return replace(state, unwell_hosts=_without(state.unwell_hosts, event.host))
-
-
-def _without(hosts: Map[str, HostState], host: str) -> Map[str, HostState]:
-    return hosts.delete(host) if host in hosts else hosts
-
-
-def _decided(state: RunState, event: Decided) -> RunState:
-    if state.phase.ended:
-        return state
-    state = replace(state, excluded=state.excluded | set(event.excluded))
-    if event.decision == "stop" and state.attempts:
-        return _change_attempt(state, told_to_stop=True)
-    if event.due is None:
-        return state
-    if event.cause is not None:
-        state = replace(state, spent=state.spent.set(event.cause, state.spent.get(event.cause, 0) + 1))
-    return replace(state, pending=event)
-
-
-def _rank_of(state: RunState, rank: int | None, attempt: int) -> RankState | None:
-    """The rank an event speaks of, unless it is a service or an attempt that is over for this rank."""
-    known = state.ranks.get(rank) if rank is not None else None
-    return known if known is not None and known.attempt == attempt else None
-
-
-def _set_rank(state: RunState, rank: RankState) -> RunState:
-    before = state.ranks.get(rank.rank)
-    counts = state.counts
-    if before is None or before.phase is not rank.phase:
-        counts = counts.set(rank.phase, counts.get(rank.phase, 0) + 1)
-        if before is not None:
-            counts = counts.set(before.phase, counts[before.phase] - 1)
-    return replace(state, ranks=state.ranks.set(rank.rank, rank), counts=counts)
-
-
-def _change_attempt(state: RunState, **changes: object) -> RunState:
-    """Change the current attempt."""
-    return replace(state, attempts=(*state.attempts[:-1], replace(state.attempts[-1], **changes)))  # type: ignore[arg-type]

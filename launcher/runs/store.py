@@ -15,8 +15,9 @@ from pathlib import Path
 
 from launcher.errors import InfrastructureError, UsageError
 from launcher.planning.layout import RunLayout
+from launcher.runs.fold import fold
 from launcher.runs.record import Lock, RecordReader, RecordWriter, is_held
-from launcher.runs.state import RunPhase, RunState, fold
+from launcher.runs.state import RunPhase, RunState
 
 _SLUG_LENGTH = 40
 _NAMES_SHOWN = 5

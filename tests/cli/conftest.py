@@ -42,17 +42,31 @@ class WrittenRun:
         with self.directory.writer() as writer:
             assert writer.append(events) is None
 
-    def starts(self, ranks: Sequence[int] | None = None, resume_from: str | None = None) -> None:
+    def starts(
+        self,
+        ranks: Sequence[int] | None = None,
+        resume_from: str | None = None,
+        *,
+        gang: bool = True,
+        max_restarts: int | None = None,
+    ) -> None:
         """The next attempt, a second after what was before."""
         self.attempt += 1
         self.time += 1
         chosen = tuple(range(self.ranks)) if ranks is None else tuple(ranks)
-        plan = {"ranks": [{"rank": rank, "host": self.host, "device": rank} for rank in chosen]}
+        plan = {"grace": 10.0, "ranks": [{"rank": rank, "host": self.host, "device": rank} for rank in chosen]}
         path = self.directory.layout.attempt(self.attempt).plan
         path.parent.mkdir(parents=True)
         path.write_text(json.dumps(plan))
         self.happens(
-            AttemptStarted(time=self.time, attempt=self.attempt, ranks=chosen, resume_from=resume_from),
+            AttemptStarted(
+                time=self.time,
+                attempt=self.attempt,
+                ranks=chosen,
+                resume_from=resume_from,
+                gang=gang,
+                max_restarts=max_restarts,
+            ),
             *(
                 ProcessStarted(
                     time=self.time,

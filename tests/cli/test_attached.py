@@ -192,7 +192,7 @@ def test_every_attempt_of_a_run_that_fails_at_once_is_told(tmp_path: Path) -> No
     recipe = write_recipe(tmp_path, "echo I am $RANK_ID; exit 3", restart={"policy": "group", "max_restarts": 2})
     done = npu_launch(recipe)
     assert done.code == ExitCode.GAVE_UP
-    assert [f"attempt {number}: starting 4 ranks" in done.err for number in (1, 2, 3)] == [True] * 3
+    assert [f"attempt {number}/3: starting 4 ranks" in done.err for number in (1, 2, 3)] == [True] * 3
     assert "GAVE UP" in done.err
     assert "the last lines of rank" in done.err
 

@@ -35,7 +35,7 @@ def running(author: Author, ranks: int = 4, name: str = "job") -> RunView:
 
 def test_a_screen_has_the_run_its_ranks_and_its_progress(author: Author) -> None:
     lines = drawn(running(author), spoken="rank 0 | hello")
-    assert "RUNNING for 59s at step 10 of 40" in lines[0]
+    assert "RUNNING for 1m00s at step 10 of 40" in lines[0]
     assert lines[1].split() == ["rank", "state", "where", "step", "loss", "step", "time"]
     assert lines[2].split() == ["0", "running", "node-a/0", "10/40", "0.2000"]
     assert lines[6].rstrip().endswith("25%")

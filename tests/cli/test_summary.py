@@ -20,7 +20,7 @@ def test_a_run_that_succeeded(author: Author) -> None:
     run = author.succeeded()
     run.writes(0, "Eval result: epoch 1, metrics: {'mIoU': 0.12}", "Eval result: epoch 2, metrics: {'mIoU': 0.61}")
     text = told(run)
-    assert f"run {run.id}  attempt 1  SUCCEEDED after 1m01s\n" in text
+    assert f"run {run.id}  attempt 1  SUCCEEDED after 1m02s\n" in text
     assert "steps   40 of 40, loss 2.0000 -> 0.0500" in text
     assert "metrics mIoU 0.1200 -> 0.6100" in text
     assert "weights identical on 4 ranks: abababababab... (step 40)" in text
@@ -31,7 +31,7 @@ def test_a_run_that_succeeded(author: Author) -> None:
 def test_a_run_that_failed_names_the_first_rank_and_shows_its_last_lines(author: Author) -> None:
     run = author.failed()
     text = told(run)
-    assert "FAILED after 1m03s at step 31 of 40" in text
+    assert "FAILED after 1m04s at step 31 of 40" in text
     assert "cause   rank 2 (node-a, device 2) failed first: exit code 1" in text
     assert "others  1 rank failed after it, 2 ranks stopped by npu-launch" in text
     assert "the last lines of rank 2 (attempts/1/ranks/2/stdout.log):" in text
@@ -96,8 +96,8 @@ def test_a_failure_that_a_restart_mended_is_no_cause(author: Author) -> None:
     run.ends("succeeded")
     text = "\n".join(status_lines(look(run.directory, time.time())))
     assert "cause" not in text
-    assert "attempt 1  2.0s, rank 2 failed first" in text
-    assert "attempt 2  1.0s, from /runs/x/checkpoints/step 20.ckpt" in text
+    assert "attempt 1  ended: rank 2 failed first" in text
+    assert "attempt 2  from /runs/x/checkpoints/step 20.ckpt" in text
 
 
 def test_the_time_between_the_end_and_a_rerun_does_not_count(author: Author) -> None:
@@ -107,14 +107,14 @@ def test_the_time_between_the_end_and_a_rerun_does_not_count(author: Author) -> 
     run.time += 29
     run.exits(0, 1, 2, 3)
     run.ends("succeeded")
-    assert "SUCCEEDED after 1m33s" in told(run)
+    assert "SUCCEEDED after 1m34s" in told(run)
 
 
 def test_a_run_that_nothing_keeps_is_lost_and_its_clock_stands(author: Author) -> None:
     run = author.run(age=5000)
     run.starts()
     text = told(run)
-    assert "LOST after 0.0s" in text
+    assert "LOST after 1.0s" in text
     assert "reason  nothing on this machine keeps the run any more" in text
 
 
@@ -136,7 +136,7 @@ def test_a_running_run_tells_what_is_left(author: Author) -> None:
     assert lock.try_acquire()
     text = told(run)
     lock.release()
-    assert "RUNNING for 1m04s at step 10 of 40" in text
+    assert "RUNNING for 1m05s at step 10 of 40" in text
     assert "ranks   4 running" in text
     assert "steps   10 of 40, loss 2.0000 -> 0.2000, 2.000 s a step, 1m00s left" in text
     assert f"npu-launch stop {run.id}" in text
