@@ -65,6 +65,15 @@ def write_recipe(folder: Path, script: str, *, name: str = "test", ranks: int = 
     return recipe
 
 
+def write_python_recipe(folder: Path, script: str, *, ranks: int = 4, **fields: object) -> Path:
+    """A plain recipe beside `test.py`, which its ranks run in Python."""
+    (folder / "test.py").write_text(script.lstrip("\n"))
+    recipe = folder / "recipe.yaml"
+    spec = {"name": "test", "framework": "plain", "cluster": "auto", "ranks": ranks, "script": "test.py", **fields}
+    recipe.write_text(json.dumps(spec))
+    return recipe
+
+
 def latest() -> RunDirectory:
     return find_run(None)
 

@@ -81,9 +81,7 @@ def test_independent_ranks_that_fail_start_again_beside_the_others(tmp_path: Pat
 
 def test_independent_ranks_that_use_their_restarts_up_fail_the_run_when_the_others_have_ended(tmp_path: Path) -> None:
     script = "[ $RANK_ID = 1 ] && exit 3; sleep 0.5"
-    recipe = write_recipe(
-        tmp_path, script, gang=False, restart={"policy": "ranks", "max_restarts": 2, "backoff": 0.1}
-    )
+    recipe = write_recipe(tmp_path, script, gang=False, restart={"policy": "ranks", "max_restarts": 2, "backoff": 0.1})
     assert npu_launch(recipe).code == ExitCode.GAVE_UP
     state = latest().state()
     assert state.ranks_in(RankPhase.SUCCEEDED) == (0, 2, 3)
@@ -114,6 +112,21 @@ def test_a_place_that_failed_twice_is_taken_by_a_spare(tmp_path: Path) -> None:
     assert state.excluded == {Slot(host="here", device=1)}
     assert state.ranks[1].slot == 2
     assert len(state.attempts) == 3
+
+
+def test_an_independent_rank_moves_to_a_spare_when_its_place_failed_twice(tmp_path: Path) -> None:
+    script = f"[ $DEVICE_ID = 1 ] && kill -9 $$; until [ -e {tmp_path}/go ]; do sleep 0.05; done"
+    policy = {"policy": "ranks", "max_restarts": 3, "backoff": 0.1}
+    recipe = write_recipe(tmp_path, script, ranks=2, gang=False, restart=policy)
+    with npu_launch_beside(recipe, "-c", cluster(tmp_path, 3)) as command:
+        run = wait_until_running(2)
+        wait_for(lambda: run.state().ranks[1].slot == 2, "rank 1 sits on the spare")
+        wait_until_running(2)
+        assert run.state().ranks[0].attempt == 1
+        (tmp_path / "go").touch()
+        command.communicate(timeout=60)
+    assert command.returncode == ExitCode.OK
+    assert run.state().excluded == {Slot(host="here", device=1)}
 
 
 def test_an_elastic_group_goes_on_with_fewer_ranks_and_the_same_global_batch(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from launcher.specs.fields import (
 )
 from launcher.specs.frozen import FrozenMap
 from launcher.specs.placeholders import used
+from launcher.specs.recovery import Hang, HangPolicy, Restart, RestartPolicy
 from launcher.specs.shape import list_or_mapping
 from launcher.specs.spec import Part, Spec
 
@@ -41,37 +42,12 @@ class Framework(str, Enum):
     PLAIN = "plain"
 
 
-class RestartPolicy(str, Enum):
-    """What happens after a failure.
-
-    `ranks` starts the failed ranks again beside the others, `group` all of them, `elastic` as many as there are still
-    devices for; the latter two from the last checkpoint.
-    """
-
-    NEVER = "never"
-    RANKS = "ranks"
-    GROUP = "group"
-    ELASTIC = "elastic"
-
-
-class HangPolicy(str, Enum):
-    """What happens when ranks come to a standstill; `auto` stops those that had trained, and reports others."""
-
-    AUTO = "auto"
-    STOP = "stop"
-    REPORT = "report"
-    OFF = "off"
-
-
 class Prewarm(str, Enum):
     """Whether ranks are forked from one process that has imported the framework; `auto`: on CPU, not on NPUs."""
 
     AUTO = "auto"
     ON = "on"
     OFF = "off"
-
-
-Restarts = Annotated[int, Field(ge=0, le=1_000_000), Form("a whole number from 0 up")]
 
 
 class Checkpoint(Part):
@@ -85,69 +61,6 @@ class Checkpoint(Part):
         description="Option that makes the script resume: `resume_from` adds `--resume_from=<checkpoint>`."
     )
     pattern: FilledText = Field(default="*.ckpt", description="File name pattern of a complete checkpoint.")
-
-
-class Budgets(Part):
-    """How many restarts each class of cause may use up, of all that `max_restarts` allows; default: all of them."""
-
-    infrastructure: Restarts | None = Field(
-        default=None, description="A host or a process of npu-launch was lost, a rank was killed from outside, a hang."
-    )
-    device: Restarts | None = Field(default=None, description="A device reported a fault of its own.")
-    memory: Restarts | None = Field(default=None, description="Host or device memory ran out.")
-    user: Restarts | None = Field(default=None, description="Everything else: an exception, an exit code, a crash.")
-
-    def of(self, cause: str) -> int | None:
-        """The budget of one class, or None when `max_restarts` alone counts."""
-        budget: int | None = getattr(self, cause)
-        return budget
-
-
-class Restart(Part):
-    """What to do when the job fails."""
-
-    policy: Annotated[RestartPolicy, Form("never, ranks, group or elastic")] = Field(
-        default=RestartPolicy.NEVER,
-        strict=False,
-        description="never; ranks: start failed ranks again beside the others (`gang: false` only); group: stop all "
-        "ranks and start them again from the last checkpoint; elastic: as group, on fewer devices when some are lost.",
-    )
-    max_restarts: Restarts = Field(default=0, description="How many restarts a run may use up before it gives up.")
-    budgets: Annotated[Budgets, Form("a mapping of infrastructure, device, memory and user to numbers")] = Field(
-        default_factory=Budgets, description="Limits per class of cause, below `max_restarts`."
-    )
-    backoff: Annotated[float, Field(ge=0, le=3600), Form("seconds from 0 up")] = Field(
-        default=1.0,
-        description="Seconds before the second restart without a new step, doubled at each further one up to a minute, "
-        "give or take a quarter. The first restart waits for nothing.",
-    )
-    without_progress: Annotated[int, Field(ge=0, le=1_000_000), Form("a whole number from 0 up")] = Field(
-        default=2, description="After so many restarts in a row without a new step the run gives up; 0: never for that."
-    )
-
-    @model_validator(mode="after")
-    def _is_sound(self) -> Restart:
-        if self.policy is RestartPolicy.NEVER and self.max_restarts:
-            raise refuse(f"is {self.max_restarts}, but the policy is never: say policy: group", "max_restarts")
-        return self
-
-
-class Hang(Part):
-    """What counts as a standstill, and what to do about it."""
-
-    policy: Annotated[HangPolicy, Form("auto, stop, report or off")] = Field(
-        default=HangPolicy.AUTO,
-        strict=False,
-        description="stop: the standstill is a failure, answered as `restart` says; report: it is written down with "
-        "the stacks of all ranks; auto: stop ranks that had trained, report others; off: nobody looks.",
-    )
-    seconds: Seconds = Field(
-        default=60.0,
-        description="How long no rank may have come on, at least; three times the median step when that is longer.",
-    )
-    first_step: Seconds = Field(
-        default=1800.0, description="How long it may take to the first step: graphs are compiled there, in silence."
-    )
 
 
 Arguments = Annotated[
@@ -284,6 +197,8 @@ class Recipe(Spec):
             raise refuse("is ranks, but the ranks form a gang: say gang: false, or policy: group", "restart", "policy")
         if self.restart.policy is RestartPolicy.ELASTIC and not self.gang:
             raise refuse("is elastic, but the ranks form no gang: say policy: ranks", "restart", "policy")
+        if self.hang.policy is HangPolicy.STOP and not self.gang:
+            raise refuse("is stop, but the ranks form no gang that could be stopped: say report", "hang", "policy")
         for name, target in self.knobs.items():
             try:
                 look_up(self, target)

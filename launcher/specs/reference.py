@@ -12,7 +12,8 @@ from pydantic.fields import FieldInfo
 from launcher.specs.cluster import Cluster, Device, Host, Ssh
 from launcher.specs.placeholders import PLACEHOLDERS
 from launcher.specs.problems import annotation_of, form_of
-from launcher.specs.recipe import Checkpoint, Recipe, Restart
+from launcher.specs.recipe import Checkpoint, Recipe
+from launcher.specs.recovery import Budgets, Hang, Restart
 
 _INTRODUCTION = """\
 # Recipes and clusters
@@ -85,6 +86,8 @@ def reference() -> str:
         _section("Recipe", Recipe),
         _section("`checkpoint`", Checkpoint, level=3),
         _section("`restart`", Restart, level=3),
+        _section("`restart.budgets`", Budgets, level=3),
+        _section("`hang`", Hang, level=3),
         _RULES,
         _PLACEHOLDERS + "\n".join(f"| `{{{word}}}` | {meaning} |" for word, meaning in PLACEHOLDERS.items()) + "\n",
         _OVERRIDES,
@@ -117,7 +120,9 @@ def _default(field: FieldInfo) -> str:
 def _yaml(value: Any) -> str:
     """A default as one would write it; nothing for what is absent or empty."""
     if isinstance(value, BaseModel):
-        return f"{{{', '.join(f'{name}: {_yaml(getattr(value, name))}' for name in type(value).model_fields)}}}"
+        shown = {name: _yaml(getattr(value, name)) for name in type(value).model_fields}
+        keys = [f"{name}: {text}" for name, text in shown.items() if text]
+        return f"{{{', '.join(keys)}}}" if keys else ""
     if isinstance(value, Mapping) or value is None:
         return ""
     if isinstance(value, Enum):

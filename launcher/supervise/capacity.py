@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from launcher.runs.events import Slot
+from launcher.runs.state import Reach, RunState
 from launcher.specs import Cluster, Recipe
 from launcher.specs.dotted import look_up
 
@@ -30,6 +31,30 @@ def usable_slots(cluster: Cluster, gone: Set[Slot]) -> tuple[Slot, ...]:
         for slot in (Slot(host=host.name, device=device.id) for device in host.device_list)
         if slot not in gone
     )
+
+
+def unavailable_slots(state: RunState) -> frozenset[Slot]:
+    """The slots that may not be used: excluded ones, and those of hosts that cannot be reached."""
+    unreachable = {Slot(host=h) for h, unwell in state.unwell_hosts.items() if unwell.reach is Reach.UNREACHABLE}
+    return state.excluded | unreachable
+
+
+def seats_beside(state: RunState, cluster: Cluster, ranks: Sequence[int], gone: Set[Slot]) -> tuple[Slot, ...] | None:
+    """Where every rank sits when these start again beside the others; None when nobody knows where they sat.
+
+    A rank keeps its slot, unless that is gone: then it takes the first that is neither gone nor another rank's.
+    """
+    seats: dict[int, Slot] = {}
+    for number, rank in state.ranks.items():
+        if rank.host is None or rank.slot is None:
+            return None
+        seats[number] = Slot(host=rank.host, device=rank.slot)
+    usable = usable_slots(cluster, gone)
+    for number in ranks:
+        spare = next((slot for slot in usable if slot not in seats.values()), None)
+        if seats[number] not in usable and spare is not None:
+            seats[number] = spare
+    return tuple(seats[number] for number in sorted(seats))
 
 
 def shrink(recipe: Recipe, slots: int) -> Shrunk | None:

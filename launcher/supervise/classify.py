@@ -15,13 +15,20 @@ LINES = 200  # the last of a log, where the reason for an end stands
 _WIDTH = 300
 
 
+def _codes(*codes: str) -> str:
+    """A line with one of these return codes that speaks of an error: a step or a loss can have the same digits."""
+    return rf"^(?=.*(?i:err|fail|ret|result|code)).*(?<![\w.])({'|'.join(codes)})(?!\w|\.\d)"
+
+
 # The last line that has one of these forms counts. Codes of Ascend: facts/error_codes.md and error_codes_num.md.
 _CAUSES = (
-    (Cause.DEVICE, re.compile(r"\b(507053|507054|507010|507901)\b|Device lost heartbe")),
+    (Cause.DEVICE, re.compile(_codes("507053", "507054", "507010", "507901") + r"|Device lost heartbe")),
     (Cause.DEVICE, re.compile(r"multi-bit ECC|\bUCE (error|fault)")),
-    (Cause.MEMORY, re.compile(r"\b(EI0011|EL0004|EL0019|207001|207018)\b|[Oo]ut of [Mm]emory|OutOfMemoryError")),
+    (Cause.MEMORY, re.compile(r"\b(EI0011|EL0004|EL0019)\b|[Oo]ut of [Mm]emory|OutOfMemoryError")),
+    (Cause.MEMORY, re.compile(_codes("207001", "207018"))),
     (Cause.MEMORY, re.compile(r"^MemoryError\b|std::bad_alloc|Cannot allocate memory|Unable to allocate .* array")),
-    (Cause.INFRASTRUCTURE, re.compile(r"\b(EI0002|EI0006|507046)\b|Connection (reset by peer|refused|timed out)")),
+    (Cause.INFRASTRUCTURE, re.compile(r"\b(EI0002|EI0006)\b|Connection (reset by peer|refused|timed out)")),
+    (Cause.INFRASTRUCTURE, re.compile(_codes("507046"))),
 )
 
 # Only before the first step: later, a module that cannot be imported is one that training itself asked for.

@@ -6,8 +6,9 @@ import time
 from typing import TYPE_CHECKING
 
 from launcher.logs.follow import SAFETY_TICK
+from launcher.runs.fold import apply, fold
 from launcher.runs.record import RecordReader
-from launcher.runs.state import RunState, apply, fold
+from launcher.runs.state import RunState
 from launcher.runs.store import RunDirectory, as_lost
 from launcher.supervise.detached import ensure_kept
 

@@ -23,6 +23,19 @@ def reach_after(silence: float) -> Reach | None:
     return Reach.SUSPECTED if silence >= SUSPECT_AFTER else None
 
 
+def reach_now(before: Reach | None, silence: float, *, answered: bool, is_busy: bool) -> Reach | None:
+    """Whether a host can be reached, after another beat and so many seconds without an answer.
+
+    Only an answer makes it better: a host that was given up does not come back by having nothing to do. And only one
+    that runs something is missed.
+    """
+    if answered:
+        return None
+    if not is_busy or before is Reach.UNREACHABLE:
+        return before
+    return reach_after(silence) or before
+
+
 def change_of_reach(host: str, before: Reach | None, now: Reach | None, heard: float, time: float) -> Event | None:
     """What to write down when a host answers otherwise than before; `heard` is when it did last."""
     if now is before:
@@ -37,9 +50,11 @@ async def keep_in_touch(
 ) -> None:
     """Renew a host's lease every second, for ever; `tell` it when the host stops to answer, or answers again.
 
-    A host that runs nothing is left alone. `state` is what the record says: another supervisor goes on from there.
+    `state` is what the record says: another supervisor goes on from there. Whoever could not ask, because this process
+    was held up itself, has not been left without an answer.
     """
     heard, heard_at = time.time(), time.monotonic()
+    asked_at = heard_at
     while True:
         began = time.monotonic()
         answered = False
@@ -47,11 +62,14 @@ async def keep_in_touch(
             await asyncio.wait_for(link.renew(), PERIOD)
             answered = True
         now = state()
-        if answered or now.attempt is None or host not in now.attempt.busy_hosts:
+        is_busy = now.attempt is not None and host in now.attempt.busy_hosts
+        if answered or not is_busy or began - asked_at > SUSPECT_AFTER:
             heard, heard_at = time.time(), time.monotonic()
+        asked_at = began
         unwell = now.unwell_hosts.get(host)
-        reach = reach_after(time.monotonic() - heard_at)
-        event = change_of_reach(host, unwell.reach if unwell else None, reach, heard, time.time())
+        before = unwell.reach if unwell else None
+        reach = reach_now(before, time.monotonic() - heard_at, answered=answered, is_busy=is_busy)
+        event = change_of_reach(host, before, reach, heard, time.time())
         if event is not None:
             tell(event)
         await asyncio.sleep(max(0.0, began + PERIOD - time.monotonic()))

@@ -16,11 +16,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from launcher.runs.events import SupervisorChanged
-from launcher.runs.record import RecordReader
+from launcher.runs.record import RecordReader, is_held
 from launcher.runs.store import RunDirectory, remove_runtime_directory
 from launcher.supervise.link import LinkLost, ShimLink
 from launcher.supervise.logging_setup import log_to
-from launcher.supervise.on_ray.hold import Lease, hold, ray_directory
+from launcher.supervise.on_ray.hold import Lease, hold, ray_directory, remove_remains
 from launcher.supervise.on_ray.settings import ray_environment
 from launcher.supervise.supervisor import Supervisor
 
@@ -48,6 +48,7 @@ async def keep(run: RunDirectory) -> None:
         with suppress(asyncio.CancelledError, Exception):
             (await ray).close()
         lock.release()
+        await remove_remains()
         remove_runtime_directory()
 
 
@@ -107,10 +108,16 @@ async def _stand_by_on_ray(run: RunDirectory) -> Lease:
 
 
 async def _dismiss_shims(run: RunDirectory) -> None:
-    """Tell the shims of this machine that nothing more will be asked of them, whoever supervised last."""
+    """Tell the shims of this machine that nothing more will be asked of them, whoever supervised last.
+
+    The socket of one that was killed is removed.
+    """
     for host in run.state().hosts:
-        with suppress(LinkLost):
+        try:
             await ShimLink(run.shim_socket(host)).send({"op": "leave"})
+        except LinkLost:
+            if not is_held(run.shim_lock(host)):
+                run.shim_socket(host).unlink(missing_ok=True)
 
 
 async def _taken_over(reader: RecordReader) -> None:

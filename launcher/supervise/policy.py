@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from launcher.runs.events import Cause, Slot
-from launcher.runs.state import AttemptState, RankPhase, RankState, Reach, RunState
+from launcher.runs.state import AttemptState, RankPhase, Reach, RunState
 from launcher.specs import Cluster, Recipe, RestartPolicy
-from launcher.supervise.capacity import Shrunk, shrink, usable_slots
+from launcher.supervise.capacity import Shrunk
+from launcher.supervise.failure import Failure, cause_of, failure_of, is_startup, words_of
+from launcher.supervise.replacement import places_for_all, places_for_some, places_left
+from launcher.supervise.restarts import backoff, nth_restart, restarts_without_progress, stalled, used_up
 
-_LONGEST_BACKOFF = 60.0  # seconds
-_JITTER = 0.25  # so that many runs which failed together do not all come back together
-_FAILURES_UNTIL_EXCLUDED = 2
-_LONG_ATTEMPT = 1800.0  # seconds; one that lasts as long has come on, even if its log has no step lines that we know
 _FENCE_MARGIN = 2.0  # seconds beyond lease and grace, for clocks that differ and processes that take their time
 
 
@@ -78,99 +77,138 @@ def decide(state: RunState, recipe: Recipe, cluster: Cluster) -> Decision:
     about them. Ranks that form no gang each fail for themselves.
     """
     attempt = state.attempt
-    if attempt is None or state.phase.ended or state.pending is not None:
+    if not state.run or state.phase.ended or state.pending is not None:
         return Wait()
-    unclassified = _unclassified(state, attempt, recipe)
-    if unclassified is not None:
-        return Classify(unclassified)
-    if attempt.busy_hosts:
-        return _while_running(state, attempt, recipe)
-    if state.count(RankPhase.SUCCEEDED) == state.world_size:
-        return EndRun("succeeded", f"all {state.world_size} ranks ended with exit code 0")
+    if attempt is not None:
+        unclassified = _unclassified(state, attempt, recipe)
+        if unclassified is not None:
+            return Classify(unclassified)
+        if attempt.busy_hosts:
+            return _while_running(state, attempt, recipe, cluster)
+        if state.count(RankPhase.SUCCEEDED) == state.world_size:
+            return EndRun("succeeded", f"all {state.world_size} ranks ended with exit code 0")
     if state.stop_requested_by is not None:
         return EndRun("stopped", f"stopped by {state.stop_requested_by}")
-    return _after_failure(state, attempt, recipe, cluster)
+    if state.dead_end is not None:
+        return EndRun("failed", state.dead_end)
+    return Wait() if attempt is None else _after_failure(state, attempt, recipe, cluster)
 
 
 def _unclassified(state: RunState, attempt: AttemptState, recipe: Recipe) -> int | None:
     """A rank whose failure counts and has not been looked at."""
     if recipe.gang:
-        first = state.ranks.get(attempt.first_failure) if attempt.first_failure is not None else None
-        return first.rank if first is not None and _has_failed(first) and first.failure is None else None
-    if not state.count(RankPhase.FAILED):
+        return attempt.first_failure if attempt.first_failure in state.unclassified else None
+    if state.stop_requested_by is not None:  # nobody will decide on it
         return None
-    return next((r for r in state.ranks_in(RankPhase.FAILED) if state.ranks[r].failure is None), None)
-
-
-def _has_failed(rank: RankState) -> bool:
-    return rank.phase is RankPhase.FAILED
+    return next(iter(state.unclassified), None)
 
 
 # -- while something runs --------------------------------------------------------------------------------------------
 
 
-def _while_running(state: RunState, attempt: AttemptState, recipe: Recipe) -> Decision:
-    if not attempt.told_to_stop and attempt.busy_hosts - attempt.stopping_hosts:
+def _while_running(state: RunState, attempt: AttemptState, recipe: Recipe, cluster: Cluster) -> Decision:
+    if not attempt.told_to_stop:
         reason = _reason_to_stop(state, attempt, recipe)
-        if reason is not None:
+        if reason is not None and not attempt.busy_hosts <= attempt.stopping_hosts:
             return StopAttempt(reason)
-    for host in sorted(attempt.busy_hosts):
-        unwell = state.unwell_hosts.get(host)
-        if unwell is not None and unwell.reach is Reach.UNREACHABLE and unwell.heard is not None:
-            return Fence(host, unwell.heard + recipe.lease + recipe.grace + _FENCE_MARGIN)
-    if recipe.restart.policy is RestartPolicy.RANKS and attempt.stopping is None:
-        return _restart_of_ranks(state, attempt, recipe) or Wait()
-    return Wait()
+    fences = [
+        Fence(host, unwell.heard + recipe.lease + recipe.grace + _FENCE_MARGIN)
+        for host, unwell in state.unwell_hosts.items()
+        if unwell.heard is not None and host in attempt.busy_hosts
+    ]
+    restart = (
+        _restart_of_ranks(state, attempt, recipe, cluster) if recipe.restart.policy is RestartPolicy.RANKS else None
+    )
+    if restart is not None:
+        return restart
+    return min(fences, key=lambda fence: (fence.due, fence.host)) if fences else Wait()
 
 
 def _reason_to_stop(state: RunState, attempt: AttemptState, recipe: Recipe) -> str | None:
     if state.stop_requested_by is not None:
         return f"stopped by {state.stop_requested_by}"
+    if attempt.hang is not None and attempt.hang.fatal:
+        return f"no rank has come on for {attempt.hang.time - attempt.hang.since:.0f} s"
     if not recipe.gang:
         return None
     if attempt.first_failure is not None:
         return f"rank {attempt.first_failure} failed"
     if attempt.lost_host is not None:
         return f"host {attempt.lost_host} was lost"
-    if attempt.hang is not None and attempt.hang.fatal:
-        return f"no rank has come on for {attempt.hang.time - attempt.hang.since:.0f} s"
     return None
 
 
-def _restart_of_ranks(state: RunState, attempt: AttemptState, recipe: Recipe) -> Restart | None:
-    """The restart of independent ranks that have failed, as far as budgets go."""
-    failed = [state.ranks[r] for r in (*state.ranks_in(RankPhase.FAILED), *state.ranks_in(RankPhase.LOST))]
-    for rank in failed:
-        cause = rank.failure.cause if rank.failure is not None else Cause.INFRASTRUCTURE
-        if _is_startup(rank) or _exhausted(state, recipe, cause) is not None:
-            continue
-        ended = rank.exit.time if rank.exit is not None else attempt.ended or attempt.started
-        return Restart(
-            reason=f"rank {rank.rank} failed ({rank.exit or 'its host was lost'}); {_nth(attempt, recipe)}",
-            cause=cause,
-            due=ended + _backoff(state, recipe, sum(state.spent.values())),
-            ranks=(rank.rank,),
-        )
+def _restart_of_ranks(state: RunState, attempt: AttemptState, recipe: Recipe, cluster: Cluster) -> Restart | None:
+    """The next restart of independent ranks, as far as budgets go; None when there is none, or not yet."""
+    causes = {cause for cause in Cause if used_up(state, recipe, cause) is None}
+    if not causes or state.stop_requested_by is not None or state.dead_end is not None:
+        return None
+    found = _to_run_again(state, attempt, causes)
+    if found is None:
+        return None
+    ranks, cause, words = found
+    ended = state.ranks[ranks[0]].ended
+    due = (attempt.started if ended is None else ended) + backoff(state, recipe, sum(state.spent.values()))
+    places = places_for_some(state, recipe, cluster)
+    reason = "; ".join([words, nth_restart(state, recipe), *places.changes])
+    return Restart(reason, cause, due, ranks=ranks, excluded=places.excluded)
+
+
+def _to_run_again(
+    state: RunState, attempt: AttemptState, causes: Set[Cause]
+) -> tuple[tuple[int, ...], Cause, str] | None:
+    """Independent ranks that failed of one of these causes: one rank, all that a host lost, or all that hung.
+
+    Ranks keep their places while others run: one whose host cannot be reached, or is stopping, waits for it.
+    """
+    hung = attempt.hang is not None and attempt.hang.fatal
+    if hung and attempt.busy_hosts:
+        return None
+    if attempt.stopping is not None and not hung and attempt.lost_host is None:  # a person had them stopped
+        return None
+    infrastructure = Cause.INFRASTRUCTURE in causes
+    failed = (state.ranks[r] for r in state.ranks_in(RankPhase.FAILED))
+    if hung:
+        again = (*state.ranks_in(RankPhase.STOPPED), *(r.rank for r in failed if not is_startup(r)))
+        words = f"{_number_of(again)} had come to a standstill"
+        return (again, Cause.INFRASTRUCTURE, words) if again and infrastructure else None
+    rank = next(
+        (r for r in failed if not is_startup(r) and cause_of(r) in causes and _takes_ranks(state, attempt, r.host)),
+        None,
+    )
+    if rank is not None:
+        return (rank.rank,), cause_of(rank), f"rank {rank.rank} failed ({rank.exit})"
+    if infrastructure and (lost := _lost_ranks(state, attempt)):
+        return lost, Cause.INFRASTRUCTURE, f"{_number_of(lost)} ended with {'its' if len(lost) == 1 else 'their'} host"
     return None
+
+
+def _lost_ranks(state: RunState, attempt: AttemptState) -> tuple[int, ...]:
+    """The lost ranks of one host that takes ranks again."""
+    on_host: dict[str | None, list[int]] = {}
+    for rank in (state.ranks[r] for r in state.ranks_in(RankPhase.LOST)):
+        on_host.setdefault(rank.host, []).append(rank.rank)
+    return next((tuple(ranks) for host, ranks in on_host.items() if _takes_ranks(state, attempt, host)), ())
+
+
+def _takes_ranks(state: RunState, attempt: AttemptState, host: str | None) -> bool:
+    """Whether ranks can be started on a host beside others; None is one that nobody knows."""
+    unwell = state.unwell_hosts.get(host) if host is not None else None
+    is_stopping = host in attempt.stopping_hosts and host in attempt.busy_hosts
+    return not is_stopping and (unwell is None or unwell.reach is not Reach.UNREACHABLE)
+
+
+def _number_of(ranks: Sequence[int]) -> str:
+    return f"rank {ranks[0]}" if len(ranks) == 1 else f"{len(ranks)} ranks"
 
 
 # -- when nothing runs any more --------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Failure:
-    """What an attempt failed of, in words and as a class, and the slot that may be to blame."""
-
-    words: str
-    cause: Cause
-    startup: bool = False
-    slot: Slot | None = None
-
-
 def _after_failure(state: RunState, attempt: AttemptState, recipe: Recipe, cluster: Cluster) -> Decision:
-    if not recipe.gang:
-        return _after_independent_ranks(state, attempt, recipe)
-    failure = _failure_of(state, attempt)
+    if not recipe.gang and recipe.restart.policy is not RestartPolicy.GROUP:
+        return _after_independent_ranks(state, attempt, recipe, cluster)
+    failure = failure_of(state, attempt)
     if failure is None:
         if all(state.ranks[r].phase is RankPhase.SUCCEEDED for r in attempt.ranks if r in state.ranks):
             return _others_not_run(state)
@@ -179,36 +217,34 @@ def _after_failure(state: RunState, attempt: AttemptState, recipe: Recipe, clust
     if failure.startup:
         return EndRun("failed", f"{failure.words}; it never began to train, so it is not started again")
     if policy.policy is RestartPolicy.NEVER or policy.max_restarts == 0:
-        lost = attempt.lost_host is not None and attempt.first_failure is None
-        return EndRun("lost" if lost else "failed", failure.words)
-    if (spent := _exhausted(state, recipe, failure.cause)) is not None:
+        return EndRun("lost" if failure.lost else "failed", failure.words)
+    if (spent := used_up(state, recipe, failure.cause)) is not None:
         return EndRun("gave_up", f"{failure.words}, and {spent}")
-    if (stalled := _stalled(state, recipe)) is not None:
-        return EndRun("gave_up", f"{failure.words}, and {stalled}")
+    if (in_vain := stalled(state, recipe)) is not None:
+        return EndRun("gave_up", f"{failure.words}, and {in_vain}")
     return _restart_of_all(state, attempt, recipe, cluster, failure)
 
 
-def _after_independent_ranks(state: RunState, attempt: AttemptState, recipe: Recipe) -> Decision:
+def _after_independent_ranks(state: RunState, attempt: AttemptState, recipe: Recipe, cluster: Cluster) -> Decision:
     """Nobody runs: those that failed are run again, or the run ends with what there is."""
-    if recipe.restart.policy is RestartPolicy.RANKS and attempt.stopping is None:
-        restart = _restart_of_ranks(state, attempt, recipe)
-        if restart is not None:
-            return restart
+    restarts = recipe.restart.policy is RestartPolicy.RANKS and recipe.restart.max_restarts > 0
+    restart = _restart_of_ranks(state, attempt, recipe, cluster) if restarts else None
+    if restart is not None:
+        return restart
+    failure = failure_of(state, attempt)
     failed = [*state.ranks_in(RankPhase.FAILED), *state.ranks_in(RankPhase.LOST)]
-    if not failed:
-        stopped = state.count(RankPhase.STOPPED) or state.count(RankPhase.WAITING)
-        return EndRun("stopped", attempt.stopping or "the ranks were stopped") if stopped else _others_not_run(state)
-    first = state.ranks[failed[0] if attempt.first_failure is None else attempt.first_failure]
-    words = (
-        f"rank {first.rank} failed first ({first.exit})" if first.exit else f"the host of rank {first.rank} was lost"
-    )
-    for rank in (state.ranks[r] for r in failed):
-        cause = rank.failure.cause if rank.failure is not None else Cause.INFRASTRUCTURE
-        if not _is_startup(rank) and recipe.restart.policy is RestartPolicy.RANKS:
-            return EndRun("gave_up", f"{words}, and {_exhausted(state, recipe, cause)}")
-    if state.count(RankPhase.LOST) == len(failed):
-        return EndRun("lost", f"{len(failed)} ranks ended with the process that kept them")
-    return EndRun("failed", words)
+    if not failed and failure is None:
+        if all(state.ranks[r].phase is RankPhase.SUCCEEDED for r in attempt.ranks if r in state.ranks):
+            return _others_not_run(state)
+        return EndRun("stopped", attempt.stopping or "the ranks were stopped")
+    words = failure.words if failure is not None else words_of(state.ranks[failed[0]])
+    if restarts:
+        causes = [cause_of(rank) for rank in (state.ranks[r] for r in failed) if not is_startup(rank)]
+        for cause in causes if failed or failure is None else [failure.cause]:
+            if (spent := used_up(state, recipe, cause)) is not None:
+                return EndRun("gave_up", f"{words}, and {spent}")
+    only_lost = bool(failed) and state.count(RankPhase.LOST) == len(failed)
+    return EndRun("lost" if only_lost else "failed", words)
 
 
 def _others_not_run(state: RunState) -> EndRun:
@@ -216,117 +252,15 @@ def _others_not_run(state: RunState) -> EndRun:
     return EndRun("failed", f"rank {others[0]} has not succeeded, and was not run again")
 
 
-def _failure_of(state: RunState, attempt: AttemptState) -> _Failure | None:
-    """Why the gang is not running any more, or None when nothing failed."""
-    first = state.ranks.get(attempt.first_failure) if attempt.first_failure is not None else None
-    hang = attempt.hang
-    if hang is not None and hang.fatal and (first is None or first.exit is None or first.exit.time > hang.time):
-        odd = f": {hang.stacks}" if hang.stacks else ""
-        return _Failure(f"no rank came on for {hang.time - hang.since:.0f} s{odd}", Cause.INFRASTRUCTURE)
-    if first is not None:
-        cause = first.failure.cause if first.failure is not None else Cause.USER
-        slot = Slot(host=first.host, device=first.slot) if first.host is not None else None
-        return _Failure(f"rank {first.rank} failed first ({first.exit})", cause, _is_startup(first), slot)
-    if attempt.lost_host is not None:
-        lost = f"{state.count(RankPhase.LOST)} ranks ended with the process that kept them on {attempt.lost_host}"
-        return _Failure(lost, Cause.INFRASTRUCTURE, slot=Slot(host=attempt.lost_host))
-    if state.count(RankPhase.LOST):
-        return _Failure(f"of {state.count(RankPhase.LOST)} ranks nobody heard the end", Cause.INFRASTRUCTURE)
-    return None
-
-
 def _restart_of_all(
-    state: RunState, attempt: AttemptState, recipe: Recipe, cluster: Cluster, failure: _Failure
+    state: RunState, attempt: AttemptState, recipe: Recipe, cluster: Cluster, failure: Failure
 ) -> Decision:
-    """All ranks again: on the same slots, on spare ones, or fewer of them."""
+    """All ranks again, on the slots that are left for them."""
+    places = places_for_all(state, recipe, cluster, failure.slot)
+    if places is None:
+        left = places_left(state, cluster)
+        return EndRun("gave_up", f"{failure.words}, and for {recipe.ranks} ranks there are only {left} places left")
     ended = attempt.ended if attempt.ended is not None else attempt.started
-    due = ended + _backoff(state, recipe, _restarts_without_progress(state))
-    unreachable = {Slot(host=h) for h, s in state.unwell_hosts.items() if s.reach is Reach.UNREACHABLE}
-    gone = state.excluded | unreachable
-    excluded = _to_exclude(state, failure)
-    words = f"{failure.words}; {_nth(attempt, recipe)}"
-    if len(usable_slots(cluster, gone | set(excluded))) >= recipe.ranks:
-        told = f"; {excluded[0]} failed {_FAILURES_UNTIL_EXCLUDED} times and is replaced" if excluded else ""
-        return Restart(f"{words}{told}", failure.cause, due, excluded=excluded)
-    if recipe.restart.policy is RestartPolicy.ELASTIC:
-        shrunk = shrink(recipe, len(usable_slots(cluster, gone | set(excluded))))
-        if shrunk is not None:
-            told = f"; {excluded[0]} failed {_FAILURES_UNTIL_EXCLUDED} times" if excluded else ""
-            return Restart(f"{words}{told}; {shrunk}", failure.cause, due, excluded=excluded, shrunk=shrunk)
-    if len(usable_slots(cluster, gone)) >= recipe.ranks:
-        told = f"; {excluded[0]} failed {_FAILURES_UNTIL_EXCLUDED} times, but no spare can take its place"
-        return Restart(f"{words}{told}", failure.cause, due)
-    left = len(usable_slots(cluster, gone))
-    return EndRun("gave_up", f"{failure.words}, and for {recipe.ranks} ranks there are only {left} places left")
-
-
-def _to_exclude(state: RunState, failure: _Failure) -> tuple[Slot, ...]:
-    """The slot that failed, if it has done so before."""
-    slot = failure.slot
-    if slot is None or state.blamed.get(slot, 0) < _FAILURES_UNTIL_EXCLUDED:
-        return ()
-    return (slot,)
-
-
-def _is_startup(rank: RankState) -> bool:
-    """Whether the next start would fail in the same way."""
-    return rank.failure is not None and rank.failure.startup
-
-
-def _nth(attempt: AttemptState, recipe: Recipe) -> str:
-    return f"restart {attempt.restarts + 1} of {recipe.restart.max_restarts} (restart.max_restarts)"
-
-
-def _exhausted(state: RunState, recipe: Recipe, cause: Cause) -> str | None:
-    """Which limit forbids another restart for this cause, in words; None when there is one left."""
-    limits = recipe.restart
-    if sum(state.spent.values()) >= limits.max_restarts:
-        return f"{limits.max_restarts} restarts are used up (restart.max_restarts)"
-    budget = limits.budgets.of(cause.value)
-    if budget is not None and state.spent.get(cause, 0) >= budget:
-        return f"{budget} restarts for {cause.value} failures are used up (restart.budgets.{cause.value})"
-    return None
-
-
-def _restarts_without_progress(state: RunState) -> int:
-    """How many restarts in a row, up to now, did no step that had not been done before."""
-    count = 0
-    for attempt in reversed(state.attempts):
-        if attempt.restarts == 0 or _came_on(state, attempt):
-            break
-        count += 1
-    return count
-
-
-def _came_on(state: RunState, attempt: AttemptState) -> bool:
-    """Whether an attempt did something new: a step, a checkpoint, or, where the log tells no steps, much time."""
-    if attempt.made_progress:
-        return True
-    later = next((a for a in state.attempts if a.number == attempt.number + 1), None)
-    if later is not None and later.resume_from != attempt.resume_from and attempt.last_step is None:
-        return True
-    tells_steps = any(a.last_step is not None for a in state.attempts)
-    lasted = (attempt.ended or attempt.started) - attempt.started
-    return not tells_steps and lasted >= _LONG_ATTEMPT
-
-
-def _stalled(state: RunState, recipe: Recipe) -> str | None:
-    limit = recipe.restart.without_progress
-    if not limit or _restarts_without_progress(state) < limit:
-        return None
-    assert state.attempt is not None
-    reached = f" beyond step {state.attempt.high_water}" if state.attempt.high_water else ""
-    return f"{limit} restarts in a row came to no new step{reached} (restart.without_progress)"
-
-
-def _backoff(state: RunState, recipe: Recipe, before: int) -> float:
-    """Seconds to wait when so many restarts came to nothing: none at first, then more and more.
-
-    The jitter follows from the run and the attempt, so that the same state always gives the same answer.
-    """
-    if before == 0:
-        return 0.0
-    assert state.attempt is not None
-    seconds = min(recipe.restart.backoff * 2.0 ** min(before - 1, 30), _LONGEST_BACKOFF)
-    digest = hashlib.sha256(f"{state.run}/{state.attempt.number}".encode()).digest()
-    return seconds * (1 + _JITTER * (digest[0] / 127.5 - 1))
+    due = ended + backoff(state, recipe, restarts_without_progress(state))
+    words = "; ".join([failure.words, nth_restart(state, recipe), *places.changes])
+    return Restart(words, failure.cause, due, excluded=places.excluded, shrunk=places.shrunk)

@@ -3,51 +3,43 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import math
 import os
-import signal
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, Literal
 
 from launcher.errors import NpuLaunchError
-from launcher.hosts.tagged import tagged_processes
 from launcher.logs.tail import last_lines
 from launcher.runs.events import (
     Classified,
     Decided,
     Event,
-    HostBack,
-    HostFenced,
     Note,
-    ProcessStarted,
+    RestartFailed,
     RunEnded,
-    ShimLost,
-    Slot,
     StopRequested,
     SupervisorChanged,
-    decode,
 )
-from launcher.runs.record import RecordReader, RecordWriter, is_held
-from launcher.runs.state import Reach, RunState, fold
-from launcher.runs.store import RunDirectory, make_runtime_directory
+from launcher.runs.fold import fold
+from launcher.runs.record import RecordReader, RecordWriter
+from launcher.runs.state import RunState
+from launcher.runs.store import RunDirectory
+from launcher.supervise.attendant import Attendant
+from launcher.supervise.capacity import seats_beside, unavailable_slots
+from launcher.supervise.claims import foresee, without_taken
 from launcher.supervise.classify import LINES, classify
-from launcher.supervise.detached import start_shim
-from launcher.supervise.heartbeat import keep_in_touch
-from launcher.supervise.link import HostLink, LinkLost
+from launcher.supervise.control import serve_control
+from launcher.supervise.link import HostLink
 from launcher.supervise.policy import Classify, Decision, EndRun, Fence, Restart, StopAttempt, Wait, decide
 from launcher.supervise.preparation import attempt_started, change_recipe, prepare_attempt, read_specs
+from launcher.supervise.watch import Watch
+from launcher.supervise.watch.watch import asks_for_stacks
 
 _log = logging.getLogger(__name__)
 _DISK_PAUSE = 1.0  # seconds between attempts to write to a disk that is full
-_RECONNECT_PAUSE = 0.2  # seconds between attempts to reach a shim that lives but does not answer
-_SEND_TIMEOUT = 5.0  # seconds for a shim, or the agent before it, to take a message
-_KILL_PAUSE = 0.02  # seconds until those that appeared during a kill are killed too
-_BIND_TRIES = 10
 
 
 class Supervisor:
@@ -63,7 +55,8 @@ class Supervisor:
         self._writer = RecordWriter(run.layout.events)
         self._state = fold(RecordReader(run.layout.events).read())
         self._recipe, self._cluster = read_specs(run)
-        self._links: dict[str, HostLink] = {}
+        self._watch = Watch(run, lambda: self._state, lambda: self._recipe, self._tell)
+        self._attendants: dict[str, Attendant] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._changed = asyncio.Event()
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()  # raises what went wrong
@@ -71,11 +64,12 @@ class Supervisor:
     async def supervise(self) -> RunState:
         """Until the run has ended; the caller holds the run's lock. Cancel it to hand the run over."""
         self._record(SupervisorChanged(time=time.time(), by=self._by, pid=os.getpid()))
-        control = await self._serve_control()
+        control = await serve_control(self._run.control_socket(), self._on_stop)
         try:
             self._attend()
-            await self._take_up()
+            self._take_up()
             self._begin(self._decide_on_change())
+            self._begin(self._watch.watch())
             await self._over
             await self.write_down()
             return self._state
@@ -111,49 +105,12 @@ class Supervisor:
         self._tasks.append(task)
 
     def _attend(self) -> None:
-        """Follow the run's hosts, and stay in touch with them; those of an attempt on other hosts too."""
+        """Attend to the run's hosts; an attempt may use others than the one before."""
         for host in self._state.hosts:
-            if host not in self._links:
-                link = self._links[host] = self._link_to(host)
-                self._begin(self._follow(host, link))
-                self._begin(keep_in_touch(host, link, lambda: self._state, self._tell))
-
-    async def _follow(self, host: str, link: HostLink) -> None:
-        """Take over every event of one host into the record, once."""
-        while True:
-            try:
-                lines = await link.events(self._state.seen.get(host, 0))
-            except LinkLost as lost:
-                await self._on_link_lost(host, lost)
-                continue
-            self._tell(*(event for line in lines if (event := decode(line)) is not None))
-
-    async def _on_link_lost(self, host: str, lost: LinkLost) -> None:
-        """A shim that lives will answer again; one that has died took its ranks with it."""
-        await asyncio.sleep(_RECONNECT_PAUSE)
-        if is_held(self._run.shim_lock(host)):
-            return
-        self._record(*self._unread_journal(host))
-        attempt = self._state.attempt
-        if attempt is not None and host in attempt.busy_hosts:
-            _log.warning("the shim of %s is gone: %s", host, lost)
-            await self._end_what_is_left()
-            self._record(ShimLost(time=time.time(), host=host, attempt=attempt.number))
-        self._changed.set()
-
-    async def _end_what_is_left(self) -> None:
-        """Kill what ranks of this run had detached from them: with the shim nobody is left who is its parent."""
-        while pids := [process.pid for process in tagged_processes() if process.run == self._run.id]:
-            for pid in pids:
-                with suppress(ProcessLookupError, PermissionError):
-                    os.kill(pid, signal.SIGKILL)
-            await asyncio.sleep(_KILL_PAUSE)
-
-    def _unread_journal(self, host: str) -> list[Event]:
-        """Events that the shim of a host wrote down before it died and nobody has taken over."""
-        events = RecordReader(self._run.shim_journal(host)).read()
-        seen = self._state.seen.get(host, 0)
-        return [event for event in events if event.host_seq is not None and event.host_seq > seen]
+            if host not in self._attendants:
+                attendant = Attendant(self._run, host, self._link_to(host), lambda: self._state, self._tell)
+                self._attendants[host] = attendant
+                self._begin(attendant.attend())
 
     def _tell(self, *events: Event) -> None:
         """Write down what happened, and have it considered."""
@@ -173,7 +130,11 @@ class Supervisor:
     async def _decide_on_change(self) -> None:
         while not self._over.done():
             self._changed.clear()
-            due = await self._act(decide(self._state, self._recipe, self._cluster))
+            self._record(*self._watch.catch_up())
+            decision = decide(self._state, self._recipe, self._cluster)
+            if isinstance(decision, Restart):  # a spare may be another run's by now
+                decision = decide(self._state, self._recipe, without_taken(self._cluster, self._run.id))
+            due = await self._act(decision)
             if due is not None:
                 with suppress(asyncio.TimeoutError):
                     await asyncio.wait_for(self._changed.wait(), None if due == math.inf else due - time.time())
@@ -188,16 +149,17 @@ class Supervisor:
                     return math.inf
                 if now < pending.due:
                     return pending.due
-                await self._restart(pending)
+                self._restart(pending)
             case Classify(rank):
                 self._record(self._classified(rank))
             case StopAttempt(reason):
                 self._record(Decided(time=now, decision="stop", reason=reason))
-                await self._tell_hosts({"op": "stop", "reason": reason})
+                self._tell_hosts_to_stop(reason)
             case Fence(host, due):
                 if now < due:
                     return due
-                await self._fence(host)
+                assert self._state.attempt is not None
+                await self._attendants[host].fence(self._state.attempt)
             case Restart():
                 self._record(_as_decided(decision, now))
             case EndRun(outcome, reason):
@@ -224,112 +186,57 @@ class Supervisor:
             evidence=found.evidence,
         )
 
-    async def _fence(self, host: str) -> None:
-        """The lease of an unreachable host has run out: its shim has ended its ranks.
-
-        On this machine the shim itself was stuck: it is ended with all that it kept, and the host can be used again.
-        """
-        attempt = self._state.attempt
-        assert attempt is not None
-        fenced = HostFenced(time=time.time(), host=host, attempt=attempt.number)
-        if not is_held(self._run.shim_lock(host)):
-            self._record(fenced)
-            return
-        _kill_holder(self._run.shim_lock(host))
-        await self._end_what_is_left()
-        self._record(fenced, HostBack(time=time.time(), host=host))
-
-    async def _restart(self, decided: Decided) -> None:
+    def _restart(self, decided: Decided) -> None:
+        """Begin the next attempt. What stands in the way ends the run: at once, or when the other ranks have ended."""
         assert self._state.attempt is not None
         number = self._state.attempt.number + 1
         try:
             if decided.overrides:
                 change_recipe(self._run, decided.overrides)
                 self._recipe, self._cluster = read_specs(self._run)
-            plan = prepare_attempt(self._run, number, self._ranks_of(decided), self._unavailable())
+            gone = unavailable_slots(self._state)
+            ranks = decided.ranks
+            if ranks is None and len(self._state.attempt.ranks) < self._state.world_size:
+                ranks = self._state.attempt.ranks if decided.world_size is None else None
+            seats = seats_beside(self._state, self._cluster, decided.ranks, gone) if decided.ranks is not None else None
+            allotment = foresee(self._recipe, self._cluster, self._run.id, gone if seats is None else frozenset())
+            plan = prepare_attempt(self._run, number, allotment, ranks, seats)
         except NpuLaunchError as error:
-            reason = f"cannot restart: {error}"
-            self._record(RunEnded(time=time.time(), outcome="failed", reason=reason))
-            self._over.set_result(None)
+            self._record(RestartFailed(time=time.time(), reason=f"cannot restart: {error}"))
             return
-        self._record(attempt_started(plan, time.time()))
+        self._record(attempt_started(plan, self._recipe, time.time()))
         self._attend()
-        await self._take_up()
+        self._take_up()
 
-    def _ranks_of(self, decided: Decided) -> tuple[int, ...] | None:
-        """Which ranks start again; None for all of them."""
-        assert self._state.attempt is not None
-        ranks = decided.ranks or self._state.attempt.ranks
-        return ranks if decided.world_size is None and len(ranks) < self._state.world_size else None
-
-    def _unavailable(self) -> frozenset[Slot]:
-        """The slots that may not be used: excluded ones, and those of hosts that cannot be reached."""
-        unreachable = {Slot(host=h) for h, s in self._state.unwell_hosts.items() if s.reach is Reach.UNREACHABLE}
-        return self._state.excluded | unreachable
-
-    async def _take_up(self) -> None:
+    def _take_up(self) -> None:
         """Hand the current attempt's plan to the hosts; those that have it leave it at that.
 
         A supervisor that takes a run over cannot know how far the one before it came.
         """
         attempt = self._state.attempt
-        if attempt is None or not attempt.busy_hosts:
+        if attempt is None:
             return
+        plan = str(self._run.layout.attempt(attempt.number).plan)
         for host in attempt.busy_hosts:
-            if not is_held(self._run.shim_lock(host)) and not self._has_begun(host):
-                start_shim(self._run, host, attempt.number, self._state.seen.get(host, 0))
-        await self._tell_hosts({"op": "launch", "plan": str(self._run.layout.attempt(attempt.number).plan)})
+            self._attendants[host].see_to_shim(attempt)
+            self._attendants[host].send({"op": "launch", "plan": plan})
         if attempt.told_to_stop:
-            await self._tell_hosts({"op": "stop", "reason": attempt.stopping or "told to before"})
+            self._tell_hosts_to_stop(attempt.stopping or "told to before")
 
-    def _has_begun(self, host: str) -> bool:
-        """Whether a shim of this host has started something of the current attempt, and so has died since."""
+    def _tell_hosts_to_stop(self, reason: str) -> None:
         attempt = self._state.attempt
         assert attempt is not None
-        events = [*self._unread_journal(host)]
-        return any(isinstance(event, ProcessStarted) and event.attempt == attempt.number for event in events) or any(
-            rank.host == host and rank.attempt == attempt.number for rank in self._state.ranks.values()
-        )
+        stacks = self._recipe.runs_python and asks_for_stacks(attempt)
+        for host in attempt.busy_hosts:
+            message = {"op": "stop", "attempt": attempt.number, "reason": reason, "stacks": stacks}
+            self._attendants[host].send(message)
 
-    async def _tell_hosts(self, message: Mapping[str, str]) -> None:
-        """Tell every busy host, for as long as it takes; of one that is gone its follower tells."""
-        attempt = self._state.attempt
-        hosts = attempt.busy_hosts if attempt is not None else frozenset[str]()
-        await asyncio.gather(*(self._tell_host(host, message) for host in hosts))
-
-    async def _tell_host(self, host: str, message: Mapping[str, str]) -> None:
-        while True:
-            try:
-                await asyncio.wait_for(self._links[host].send(message), _SEND_TIMEOUT)
-                return
-            except (LinkLost, asyncio.TimeoutError) as lost:
-                _log.warning("%s cannot be told to %s: %s", host, message["op"], lost)
-            await asyncio.sleep(_RECONNECT_PAUSE)
-            attempt = self._state.attempt
-            if not is_held(self._run.shim_lock(host)) or attempt is None or host not in attempt.busy_hosts:
-                return
-
-    # -- what people ask for ---------------------------------------------------------------------------------------
-
-    async def _serve_control(self) -> asyncio.Server:
-        path = self._run.control_socket()
-        for _ in range(_BIND_TRIES):  # the folder goes with the last socket of another run, at any moment
-            make_runtime_directory()
-            path.unlink(missing_ok=True)
-            with suppress(FileNotFoundError):
-                return await asyncio.start_unix_server(self._on_control, str(path))
-        raise FileNotFoundError(str(path))
-
-    async def _on_control(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One request a connection: `{"op": "stop", "by": WHO}`; answered with `ok`."""
-        with suppress(OSError, ValueError, KeyError, TypeError):
-            message = json.loads(await reader.readline())
-            if message["op"] == "stop" and not self._over.done():
-                self._record(StopRequested(time=time.time(), by=str(message["by"])))
-                self._changed.set()
-                writer.write(b"ok\n")
-                await writer.drain()
-        writer.close()
+    def _on_stop(self, by: str) -> bool:
+        """Somebody asks for the run to end; whether there is still something to end."""
+        if self._over.done():
+            return False
+        self._tell(StopRequested(time=time.time(), by=by))
+        return True
 
 
 def _as_decided(restart: Restart, now: float) -> Decided:
@@ -344,9 +251,3 @@ def _as_decided(restart: Restart, now: float) -> Decided:
         overrides=restart.shrunk.overrides if restart.shrunk is not None else (),
         excluded=restart.excluded,
     )
-
-
-def _kill_holder(lock: Path) -> None:
-    """Kill the process that wrote its id into the lock that it holds."""
-    with suppress(OSError, ValueError):
-        os.kill(int(lock.read_text()), signal.SIGKILL)

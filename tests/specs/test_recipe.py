@@ -147,13 +147,28 @@ RECIPES = st.fixed_dictionaries(
         "checkpoint": st.fixed_dictionaries(
             {"dir": SAFE.filter(bool), "resume_arg": KEYS, "pattern": SAFE.filter(bool)}
         ),
-        "restart": st.fixed_dictionaries({"policy": st.just("group"), "max_restarts": st.integers(0, 99)}),
+        "restart": st.fixed_dictionaries(
+            {"policy": st.just("group"), "max_restarts": st.integers(0, 99)},
+            optional={
+                "budgets": st.dictionaries(
+                    st.sampled_from(["infrastructure", "device", "memory", "user"]), st.none() | st.integers(0, 9)
+                ),
+                "backoff": st.floats(0, 3600),
+                "without_progress": st.integers(0, 9),
+            },
+        ),
+        "lease": st.floats(1, 86400),
+        "hang": st.fixed_dictionaries(
+            {"policy": st.sampled_from(["auto", "stop", "report", "off"])},
+            optional={"seconds": st.floats(1, 86400), "first_step": st.floats(1, 86400)},
+        ),
+        "prewarm": st.sampled_from(["auto", "on", "off"]),
         "gang": st.booleans(),
         "grace": st.floats(0, 86400),
         "scheduler_port": st.none() | st.integers(1024, 65535),
         "knobs": st.dictionaries(SAFE.filter(bool), st.sampled_from(["ranks", "args", "restart.policy"]), max_size=2),
     },
-)
+).filter(lambda values: values.get("gang", True) or values.get("hang", {}).get("policy") != "stop")
 
 
 @given(RECIPES)
@@ -169,3 +184,51 @@ def test_a_dumped_recipe_reads_back_as_the_same_recipe(tmp_path: Path, values: d
 def test_restarts_without_a_policy_that_restarts_are_refused() -> None:
     with pytest.raises(SpecError, match="say policy: group"):
         recipe(restart={"max_restarts": 3})
+
+
+def test_ranks_are_restarted_singly_only_when_they_are_independent() -> None:
+    ranks = {"policy": "ranks", "max_restarts": 1}
+    assert recipe(restart=ranks, gang=False).restart.policy.value == "ranks"
+    assert "the ranks form a gang: say gang: false, or policy: group" in refusal(restart=ranks)
+
+
+def test_only_a_gang_can_be_stopped_for_a_standstill() -> None:
+    assert recipe(hang={"policy": "stop"}).hang.seconds == 60
+    assert "the ranks form no gang that could be stopped: say report" in refusal(hang={"policy": "stop"}, gang=False)
+    assert recipe(hang={"policy": "report"}, gang=False).hang.policy.value == "report"
+
+
+def test_only_a_gang_can_be_elastic() -> None:
+    elastic = {"policy": "elastic", "max_restarts": 1}
+    assert recipe(restart=elastic).restart.policy.value == "elastic"
+    assert "the ranks form no gang: say policy: ranks" in refusal(restart=elastic, gang=False)
+
+
+def test_a_budget_that_is_not_given_is_no_limit() -> None:
+    budgets = recipe(restart={"policy": "group", "max_restarts": 5, "budgets": {"device": 2}}).restart.budgets
+    assert [budgets.of(cause) for cause in ("infrastructure", "device", "memory", "user")] == [None, 2, None, None]
+
+
+@pytest.mark.parametrize(
+    ("section", "expected"),
+    [
+        ({"restart": {"policy": "sometimes"}}, "never, ranks, group or elastic"),
+        ({"restart": {"policy": "group", "budgets": {"gpu": 1}}}, "unknown key gpu in restart.budgets"),
+        ({"restart": {"policy": "group", "budgets": {"user": -1}}}, "a whole number from 0 up"),
+        ({"restart": {"policy": "group", "backoff": -0.1}}, "seconds from 0 up"),
+        ({"restart": {"policy": "group", "without_progress": -1}}, "a whole number from 0 up"),
+        ({"lease": 0.5}, "seconds from 1 up"),
+        ({"hang": {"policy": "panic"}}, "auto, stop, report or off"),
+        ({"hang": {"seconds": 0}}, "seconds from 1 up"),
+        ({"prewarm": "maybe"}, "auto, on or off"),
+    ],
+)
+def test_what_a_recovery_setting_may_be_is_said_when_it_is_refused(section: dict[str, Any], expected: str) -> None:
+    assert expected in refusal(**section)
+
+
+def test_recovery_has_defaults_that_a_run_can_live_with() -> None:
+    plain = recipe()
+    assert (plain.lease, plain.restart.backoff, plain.restart.without_progress) == (60.0, 1.0, 2)
+    assert (plain.hang.policy.value, plain.hang.seconds, plain.hang.first_step) == ("auto", 60.0, 1800.0)
+    assert plain.prewarm.value == "auto"

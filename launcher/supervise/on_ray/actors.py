@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from launcher.supervise.on_ray.settings import NAMESPACE
 from launcher.supervise.supervisor import Supervisor
 
 _log = logging.getLogger(__name__)
+_DISMISSAL_TIMEOUT = 5.0  # seconds for a shim to hear that its run has ended
 
 
 class Agent:
@@ -141,10 +143,16 @@ class SupervisorActor:
                 await asyncio.to_thread(lock.acquire)
                 if not self._run.state().phase.ended:
                     await Supervisor(self._run, links.__getitem__, by="ray").supervise()
+                    await asyncio.gather(*map(_dismiss_shim, links.values()))  # no keeper may be left to do it
                 lock.release()
         finally:
             for link in links.values():
                 link.end()
+
+
+async def _dismiss_shim(link: AgentLink) -> None:
+    with suppress(LinkLost, asyncio.TimeoutError):
+        await asyncio.wait_for(link.send({"op": "leave"}), _DISMISSAL_TIMEOUT)
 
 
 def enlist(run: RunDirectory, address: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -13,10 +14,11 @@ from pathlib import Path
 from types import TracebackType
 
 from launcher.errors import InfrastructureError
-from launcher.runs.record import is_held
+from launcher.runs.record import Lock, is_held
 from launcher.runs.store import cache_directory, home, make_runtime_directory, runtime_path
 
 _PAUSE = 0.05  # seconds between looks at a head that is just starting or just ending
+_REMOVAL_PATIENCE = 5.0  # seconds for a head to end, of itself or because it was killed
 _PATIENCE = 30.0  # seconds for a head to take a connection; for Ray itself, the head has its own
 
 
@@ -108,6 +110,20 @@ async def _ask(op: str, start: bool) -> tuple[dict[str, object], asyncio.StreamW
     raise InfrastructureError(
         f"the process that keeps Ray does not answer after {_PATIENCE:.0f} s", where=str(_head_log())
     )
+
+
+async def remove_remains() -> None:
+    """Remove what a head that was killed has left; returns at once where no head was, at its end where it ends itself.
+
+    A head that was killed holds its lock until the kernel has taken it down, and parts of its Ray write there still.
+    """
+    lock = Lock(head_lock())
+    deadline = time.monotonic() + _REMOVAL_PATIENCE
+    while ray_directory().exists() and time.monotonic() < deadline:
+        if lock.try_acquire():
+            shutil.rmtree(ray_directory(), ignore_errors=True)
+            lock.release()
+        await asyncio.sleep(_PAUSE)
 
 
 def _checked(answer: dict[str, object]) -> dict[str, object]:

@@ -1,0 +1,65 @@
+"""When a host counts as suspected, unreachable and back."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from launcher.runs.events import HostBack, HostSuspected, HostUnreachable
+from launcher.runs.state import Reach
+from launcher.supervise.heartbeat import change_of_reach, reach_after, reach_now
+
+REACHES = st.sampled_from([None, Reach.SUSPECTED, Reach.UNREACHABLE])
+SILENCE = st.floats(0, 1000)
+
+
+@pytest.mark.parametrize(
+    ("silence", "reach"),
+    [
+        (0.0, None),
+        (2.9, None),
+        (3.0, Reach.SUSPECTED),
+        (9.9, Reach.SUSPECTED),
+        (10.0, Reach.UNREACHABLE),
+        (1e6, Reach.UNREACHABLE),
+    ],
+)
+def test_a_host_is_suspected_after_three_seconds_and_unreachable_after_ten(silence: float, reach: Reach | None) -> None:
+    assert reach_after(silence) is reach
+    assert reach_now(None, silence, answered=False, is_busy=True) is reach
+
+
+@given(REACHES, SILENCE, st.booleans())
+def test_an_answer_brings_a_host_back(before: Reach | None, silence: float, is_busy: bool) -> None:
+    assert reach_now(before, silence, answered=True, is_busy=is_busy) is None
+
+
+@given(REACHES, SILENCE, st.booleans())
+def test_nothing_but_an_answer_brings_a_host_back(before: Reach | None, silence: float, is_busy: bool) -> None:
+    """Neither that its ranks were counted out, nor that another supervisor has begun to listen."""
+    now = reach_now(before, silence, answered=False, is_busy=is_busy)
+    assert before is None or now is not None
+    assert before is not Reach.UNREACHABLE or now is Reach.UNREACHABLE
+
+
+@given(REACHES, SILENCE)
+def test_a_host_that_runs_nothing_is_not_missed(before: Reach | None, silence: float) -> None:
+    assert reach_now(before, silence, answered=False, is_busy=False) is before
+
+
+@given(st.lists(SILENCE, min_size=2).map(sorted))
+def test_more_silence_never_makes_a_host_better(silences: list[float]) -> None:
+    order = [None, Reach.SUSPECTED, Reach.UNREACHABLE]
+    assert all(order.index(reach_after(a)) <= order.index(reach_after(b)) for a, b in pairwise(silences))
+
+
+def test_only_a_change_is_written_down() -> None:
+    for reach in (None, Reach.SUSPECTED, Reach.UNREACHABLE):
+        assert change_of_reach("a", reach, reach, heard=1, time=20) is None
+    assert change_of_reach("a", None, Reach.SUSPECTED, heard=1, time=4) == HostSuspected(time=4, host="a")
+    unreachable = HostUnreachable(time=11, host="a", heard=1)
+    assert change_of_reach("a", Reach.SUSPECTED, Reach.UNREACHABLE, heard=1, time=11) == unreachable
+    assert change_of_reach("a", Reach.UNREACHABLE, None, heard=20, time=20) == HostBack(time=20, host="a")
