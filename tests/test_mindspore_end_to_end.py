@@ -11,6 +11,10 @@ from typing import Any
 import pytest
 
 from launcher.errors import ExitCode
+from launcher.runs.events import ProcessStarted
+from launcher.runs.ledger import Kind
+from launcher.runs.record import RecordReader
+from launcher.runs.store import RunDirectory
 from tests.end_to_end import latest, npu_launch, npu_launch_beside, pids, wait_for, wait_until_running
 
 pytest.importorskip("mindspore", reason="needs the extra npu-launch[mindspore]")
@@ -19,11 +23,11 @@ pytestmark = [pytest.mark.mindspore, pytest.mark.usefixtures("home"), pytest.mar
 RECIPE = Path(__file__).parent.parent / "recipes" / "resnext_8p.yaml"
 SMALL = [
     *("--set", "ranks=2"),
-    *("--set", "args.train_images=32"),  # 4 steps of 4 images on each of 2 ranks
+    *("--set", "args.train_images=96"),  # 12 steps of 4 images on each of 2 ranks
     *("--set", "args.eval_images=8"),
     *("--set", "args.epochs=1"),
     *("--set", "args.warmup_steps=1"),
-    *("--set", "args.checkpoint_every=2"),
+    *("--set", "args.checkpoint_every=4"),
 ]
 
 
@@ -41,25 +45,60 @@ def weights(document: dict[str, Any]) -> str:
     return digest
 
 
-def test_two_ranks_train_to_the_same_weights_in_one_go_or_in_two() -> None:
+def test_two_ranks_train_to_the_same_weights_in_one_go_or_in_two_or_after_a_fault() -> None:
     done = npu_launch(RECIPE, *SMALL, timeout=400)
     assert done.code == ExitCode.OK, done.err + done.out
     in_one_go = status()
-    assert in_one_go["progress"]["steps_done"] == 4
+    assert in_one_go["progress"]["steps_done"] == 12
     assert all(rank["evaluations"] for rank in in_one_go["ranks"][:1])
 
-    done = npu_launch(RECIPE, *SMALL, "--set", "args.stop_at_step=2", timeout=400)
+    done = npu_launch(RECIPE, *SMALL, "--set", "args.stop_at_step=4", timeout=400)
     assert done.code == ExitCode.OK, done.err + done.out
-    half = weights(status())
+    part = weights(status())
     done = npu_launch("rerun", "--set", "args.stop_at_step=null", timeout=400)
     assert done.code == ExitCode.OK, done.err + done.out
     in_two = status()
-    assert in_two["attempts"][1]["resume_from"].endswith("00000002.ckpt")
-    assert half != weights(in_two) == weights(in_one_go)
+    assert in_two["attempts"][1]["resume_from"].endswith("00000004.ckpt")
+    assert part != weights(in_two) == weights(in_one_go)
+
+    with npu_launch_beside(RECIPE, *SMALL) as command:
+        run = wait_until_running(2)
+        wait_for(lambda: "checkpoint saved" in run.rank_log(1, 0).read_text(), "there is a checkpoint", timeout=300)
+        os.kill(pids(run)[1], signal.SIGKILL)
+        _, err = command.communicate(timeout=300)
+    assert command.returncode == ExitCode.OK, err
+    after_a_fault = status()
+    assert [attempt["first_failure"] for attempt in after_a_fault["attempts"]] == [1, None]
+    assert after_a_fault["attempts"][1]["resume_from"] is not None
+    assert weights(after_a_fault) == weights(in_one_go)
+    ledger = after_a_fault["ledger"]
+    spent = sum(attempt[kind.value] for attempt in ledger["attempts"] for kind in Kind)
+    assert spent == pytest.approx(after_a_fault["ended"] - after_a_fault["created"], rel=0.01)
+    assert 0 < ledger["effective_ratio"] < 1
+
+
+def test_training_goes_on_when_the_scheduler_is_killed() -> None:
+    with npu_launch_beside(RECIPE, *SMALL, "--set", "args.epochs=2") as command:
+        run = wait_until_running(2)
+        wait_for(lambda: "loss is" in run.rank_log(1, 0).read_text(), "rank 0 trains", timeout=300)
+        before = pids(run)
+        os.kill(scheduler_pids(run)[-1], signal.SIGKILL)
+        _, err = command.communicate(timeout=300)
+    assert command.returncode == ExitCode.OK, err
+    assert len(scheduler_pids(run)) > 1
+    assert pids(run) == before
+    assert len(run.state().attempts) == 1
+
+
+def scheduler_pids(run: RunDirectory) -> list[int]:
+    """Those that the scheduler has had, oldest first."""
+    events = RecordReader(run.layout.events).read()
+    return [event.pid for event in events if isinstance(event, ProcessStarted) and event.name == "scheduler"]
 
 
 def test_a_killed_rank_takes_down_a_real_group_and_is_named() -> None:
-    with npu_launch_beside(RECIPE, *SMALL, "--set", "args.epochs=50") as command:
+    never = ("--set", "restart.policy=never", "--set", "restart.max_restarts=0")
+    with npu_launch_beside(RECIPE, *SMALL, *never, "--set", "args.epochs=50") as command:
         run = wait_until_running(2)
         wait_for(lambda: "loss is" in run.rank_log(1, 0).read_text(), "rank 0 trains", timeout=300)
         os.kill(pids(run)[1], signal.SIGKILL)
