@@ -124,15 +124,37 @@ class Torchrun(Peer):
     name = "torchrun"
     restarts = True
     log_modes = (LogMode("console", RANKS, files=False), LogMode("-t 3", RANKS, files=True))
+    variable = "TORCH_VENV"
+    options: tuple[str, ...] = ()
 
     def missing(self) -> str | None:
-        return _missing("torchrun", "TORCH_VENV")
+        return missing_program(self.name, self.variable)
 
     def command(self, job: Job) -> list[str]:
-        options = ["--standalone", f"--nproc-per-node={RANKS}", f"--max-restarts={job.restarts}"]
+        options = ["--standalone", f"--nproc-per-node={RANKS}", f"--max-restarts={job.restarts}", *self.options]
         if job.log_mode == "-t 3":
             options += ["-t", "3", f"--log-dir={job.directory}/logs"]
-        return [str(_program("torchrun", "TORCH_VENV")), *options, str(PAYLOAD), *job.payload]
+        return [str(program(self.name, self.variable)), *options, str(PAYLOAD), *job.payload]
+
+    def environment(self, job: Job) -> Mapping[str, str]:
+        """Its sockets and folders go with the trial, also when it is killed."""
+        return {"TMPDIR": str(job.directory)}
+
+
+class FtLauncher(Torchrun):
+    """NVIDIA's launcher: torchrun's, with a process beside every rank that waits for its heartbeats.
+
+    From the environment that NVRX_VENV names. The payload sends no heartbeats, and is given all the time for that.
+    """
+
+    name = "ft_launcher"
+    variable = "NVRX_VENV"
+    options = (
+        "--ignore-missing-fault-tol-cfg",
+        "--ft-initial-rank-heartbeat-timeout=inf",
+        "--ft-rank-heartbeat-timeout=inf",
+        f"--workers-stop-timeout={GRACE}",
+    )
 
 
 class Msrun(Peer):
@@ -142,16 +164,20 @@ class Msrun(Peer):
     log_modes = (LogMode("files", RANKS, files=True),)
 
     def missing(self) -> str | None:
-        return _missing("msrun", "MINDSPORE_VENV")
+        return missing_program("msrun", "MINDSPORE_VENV")
 
     def command(self, job: Job) -> list[str]:
-        options = [f"--worker_num={RANKS}", f"--local_worker_num={RANKS}", f"--master_port={_free_port()}"]
+        return [*self._launcher(job), str(PAYLOAD), *job.payload]
+
+    def _launcher(self, job: Job) -> list[str]:
+        """The command without the script."""
+        options = [f"--worker_num={RANKS}", f"--local_worker_num={RANKS}", f"--master_port={free_port()}"]
         options += [f"--log_dir={job.directory}/logs", "--join=True"]
-        return [str(_program("msrun", "MINDSPORE_VENV")), *options, str(PAYLOAD), *job.payload]
+        return [str(program("msrun", "MINDSPORE_VENV")), *options]
 
     def environment(self, job: Job) -> Mapping[str, str]:  # noqa: ARG002
-        program = _program("msrun", "MINDSPORE_VENV")  # msrun calls plain `python`
-        return {"PATH": f"{program.parent if program else ''}:{os.environ.get('PATH', '')}"}
+        msrun = program("msrun", "MINDSPORE_VENV")  # it calls plain `python`
+        return {"PATH": f"{msrun.parent if msrun else ''}:{os.environ.get('PATH', '')}"}
 
 
 class NpuLaunch(Peer):
@@ -167,7 +193,7 @@ class NpuLaunch(Peer):
     )
 
     def missing(self) -> str | None:
-        return _missing("npu-launch", "NPU_LAUNCH_VENV")
+        return missing_program("npu-launch", "NPU_LAUNCH_VENV")
 
     def command(self, job: Job) -> list[str]:
         recipe = job.directory / "recipe.yaml"
@@ -177,7 +203,7 @@ class NpuLaunch(Peer):
             f"restart: {{policy: {'group' if job.restarts else 'never'}, max_restarts: {job.restarts}}}\n",
             encoding="utf-8",
         )
-        return [str(_program("npu-launch", "NPU_LAUNCH_VENV")), "run", str(recipe)]
+        return [str(program("npu-launch", "NPU_LAUNCH_VENV")), "run", str(recipe)]
 
     def environment(self, job: Job) -> Mapping[str, str]:
         return self._home(job.directory / "home")
@@ -198,7 +224,7 @@ class NpuLaunch(Peer):
     def status(self, job: Job) -> str:
         """What `npu-launch status` says of the job's run: its phase, or the exit code when it cannot say."""
         [run] = self._runs(job)
-        command = [str(_program("npu-launch", "NPU_LAUNCH_VENV")), "status", run.name, "--json"]
+        command = [str(program("npu-launch", "NPU_LAUNCH_VENV")), "status", run.name, "--json"]
         environment = dict(os.environ, **self.environment(job))
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
         return str(json.loads(done.stdout)["phase"]) if done.stdout else f"exit code {done.returncode}"
@@ -241,30 +267,32 @@ class NpuLaunchWarm(NpuLaunch):
         return self._home(job.base / "warm")
 
     def _tell(self, command: str) -> None:
-        argv = [str(_program("npu-launch", "NPU_LAUNCH_VENV")), command]
+        argv = [str(program("npu-launch", "NPU_LAUNCH_VENV")), command]
         done = subprocess.run(argv, env=self._up, capture_output=True, text=True, timeout=180, check=False)
         if done.returncode:
             raise RuntimeError(f"npu-launch {command}: exit code {done.returncode}: {done.stderr.strip()}")
 
 
-ALL: tuple[Peer, ...] = (Floor(), Torchrun(), Msrun(), NpuLaunch(), NpuLaunchWarm())
+ALL: tuple[Peer, ...] = (Floor(), Torchrun(), FtLauncher(), Msrun(), NpuLaunch(), NpuLaunchWarm())
 
 
-def _program(name: str, variable: str) -> Path | None:
+def program(name: str, variable: str) -> Path | None:
     """A launcher's command: of the environment that the variable names, or else of the running one."""
     named = os.environ.get(variable)
-    program = (Path(named) / "bin" if named else Path(sys.executable).parent) / name
-    return program.absolute() if shutil.which(program) else None
+    path = (Path(named) / "bin" if named else Path(sys.executable).parent) / name
+    return path.absolute() if shutil.which(path) else None
 
 
-def _missing(name: str, variable: str) -> str | None:
-    if _program(name, variable) is not None:
+def missing_program(name: str, variable: str) -> str | None:
+    """Why there is no such command, or None."""
+    if program(name, variable) is not None:
         return None
     where = f"{variable}={os.environ[variable]}" if variable in os.environ else f"this environment; set {variable}"
     return f"no {name} in {where}"
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

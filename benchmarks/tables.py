@@ -8,13 +8,10 @@ from statistics import median
 Value = float | int | str | None
 Rows = Mapping[str, Mapping[str, Sequence[Value]]]  # of a figure, its values by peer, one of each repeat
 
-_COMPARED = ("npu-launch", "npu-launch-warm")
-_WITH = ("torchrun", "msrun")
 
-
-def table(rows: Rows, peers: Sequence[str]) -> str:
-    """Medians (minimum to maximum) of every figure by peer, and what npu-launch takes as a multiple of the others."""
-    ratios = [(ours, other) for ours in _COMPARED for other in _WITH if ours in peers and other in peers]
+def table(rows: Rows, peers: Sequence[str], compared: Sequence[tuple[str, str]]) -> str:
+    """Medians (minimum to maximum) of every figure by peer, and the ratios of the medians of two peers."""
+    ratios = [(ours, other) for ours, other in compared if ours in peers and other in peers]
     heads = ["", *peers, *(f"{ours} / {other}" for ours, other in ratios)]
     lines = [_line(heads), _line(["---"] * len(heads))]
     for figure, by_peer in rows.items():

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Mapping
 from itertools import count
@@ -27,6 +29,17 @@ _DROPPED = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "RANK", "RANK_ID", "M
 
 class TrialError(Exception):
     """A launcher did not do what it was told; what it said is in the text."""
+
+
+def new_base() -> Path:
+    """A new private folder for a session; Ray's sockets below it leave it 16 bytes or so."""
+    while True:
+        folder = Path(tempfile.gettempdir()) / f"b{secrets.token_hex(2)}"
+        try:
+            folder.mkdir(mode=0o700)
+            return folder
+        except FileExistsError:
+            continue
 
 
 class Session:
