@@ -7,6 +7,7 @@ import os
 import signal
 from pathlib import Path
 
+import psutil
 import pytest
 
 from launcher.errors import ExitCode
@@ -178,3 +179,30 @@ def test_a_detached_run_that_lost_all_its_supervisors_finds_a_new_one(tmp_path: 
     assert all(map(is_alive, before.values()))
     (tmp_path / "go").touch()
     assert wait_until_ended(run).phase is RunPhase.SUCCEEDED
+
+
+def agent_pid() -> int:
+    """The Ray actor that speaks with the shims of this home."""
+    for process in psutil.process_iter(["cmdline", "environ"]):
+        command, environment = process.info["cmdline"] or [], process.info["environ"] or {}
+        is_ours = environment.get("NPU_LAUNCH_HOME") == os.environ["NPU_LAUNCH_HOME"]
+        if is_ours and command and command[0].startswith("ray::Agent"):
+            return int(process.pid)
+    raise AssertionError("no agent")
+
+
+def test_an_agent_that_hangs_is_replaced_and_the_ranks_run_on(tmp_path: Path) -> None:
+    script = f"while [ ! -e {tmp_path}/go ]; do sleep 0.05; done; exit 3"
+    npu_launch("run", "-d", write_recipe(tmp_path, script, ranks=2, lease=1, grace=0.5))
+    run = wait_until_running(2)
+    before = pids(run)
+    wait_for(lambda: getattr(run.state().supervisor, "by", None) == "ray", "Ray supervises")
+    os.kill(agent_pid(), signal.SIGSTOP)
+    wait_for(lambda: "host_back" in types(run), "the shim is reached past the agent")
+    assert "host_unreachable" not in types(run)
+    assert all(map(is_alive, before.values()))
+    (tmp_path / "go").touch()
+    state = wait_until_ended(run)
+    assert state.phase is RunPhase.FAILED
+    assert state.first_failure is not None
+    assert pids(run) == before

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from launcher.cli.view import RunView
 from launcher.logs.safe import safe_line
 from launcher.runs.events import HangFound, StragglerFound
+from launcher.supervise.failure import standstill_of
 
 _WIDTH = 300
 _STRAGGLERS_SHOWN = 3
@@ -15,9 +16,7 @@ _STRAGGLERS_SHOWN = 3
 def fatal_hang(view: RunView) -> HangFound | None:
     """The standstill for which the last attempt was stopped, if it was."""
     attempt = view.state.attempt
-    if attempt is None or attempt.hang is None or not attempt.hang.fatal or attempt.first_failure is not None:
-        return None
-    return attempt.hang
+    return None if attempt is None else standstill_of(view.state, attempt)
 
 
 def cause_of_hang(hang: HangFound) -> Iterator[tuple[str, str]]:

@@ -62,8 +62,8 @@ def phase_style(phase: RunPhase) -> str:
 def _facts(view: RunView) -> Iterator[tuple[str, str]]:
     """Label and text of each line under the headline, the label empty when it is the line above's."""
     state, attempt = view.state, view.state.attempt
-    first = None
-    if attempt is not None and attempt.first_failure is not None:
+    hang, first = fatal_hang(view), None
+    if hang is None and attempt is not None and attempt.first_failure is not None:
         first = state.ranks[attempt.first_failure]
     if first is not None and state.phase is not RunPhase.SUCCEEDED:
         yield "cause", _cause(view, first)
@@ -71,13 +71,13 @@ def _facts(view: RunView) -> Iterator[tuple[str, str]]:
             yield "line", safe_line(first.failure.evidence, 300)
         if others := _others(view, first):
             yield "others", others
-    elif (hang := fatal_hang(view)) is not None and state.phase is not RunPhase.SUCCEEDED:
+    elif hang is not None and state.phase is not RunPhase.SUCCEEDED:
         yield from cause_of_hang(hang)
     elif not state.phase.ended and state.ranks:
         yield "ranks", _phases(view)
     yield from conditions(view)
     told = f"rank {first.rank} failed first ({first.exit})" if first is not None else ""
-    if first is None and (hang := fatal_hang(view)) is not None:
+    if hang is not None:
         told = hang.words
     reason = state.reason.removeprefix(told).removeprefix(", and ").removeprefix("; ") if told else state.reason
     if state.phase.ended and state.phase is not RunPhase.SUCCEEDED and reason:

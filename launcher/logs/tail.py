@@ -8,6 +8,8 @@ from pathlib import Path
 _READ_AT_ONCE = 1 << 20
 _LINE_LIMIT = 1 << 18
 _BLOCK = 1 << 16
+_LEAST_SEARCHED = 1 << 20  # bytes of the end of a file in which its last lines are looked for
+_SEARCHED_PER_LINE = 1 << 12
 
 
 class Tail:
@@ -140,7 +142,8 @@ class Tail:
 def offset_of_last(path: Path, count: int) -> int:
     """Where the last `count` lines of a file begin, found from its end; 0 when it has no more or does not exist.
 
-    A last line without an end counts.
+    A last line without an end counts. Of lines that are very long, such as a progress bar that never ends its line,
+    those count that are near the end, or else a part of the last.
     """
     if count <= 0:
         return _size(path)
@@ -152,17 +155,22 @@ def offset_of_last(path: Path, count: int) -> int:
         end = file.seek(0, os.SEEK_END)
         missing = count
         position = end
-        while position > 0:
+        first = end - max(_LEAST_SEARCHED, count * _SEARCHED_PER_LINE)
+        earliest = None
+        while position > max(first, 0):
             start = max(0, position - _BLOCK)
             block = os.pread(file.fileno(), position - start, start)
             # The end of the very last line begins no other line.
             found = len(block) - 1 if position == end and block.endswith(b"\n") else len(block)
             while (found := block.rfind(b"\n", 0, found)) >= 0:
                 missing -= 1
+                earliest = start + found + 1
                 if missing == 0:
-                    return start + found + 1
+                    return earliest
             position = start
-    return 0
+    if position == 0:
+        return 0
+    return position if earliest is None else earliest
 
 
 def last_lines(path: Path, count: int) -> list[bytes]:

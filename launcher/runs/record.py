@@ -57,6 +57,7 @@ class RecordWriter:
 
     def close(self) -> None:
         os.close(self._fd)
+        self._fd = -1
 
     def __enter__(self) -> RecordWriter:
         return self

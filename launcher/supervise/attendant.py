@@ -11,17 +11,19 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from launcher.hosts.tagged import tagged_processes
-from launcher.runs.events import Event, HostBack, HostFenced, ProcessStarted, ShimLost, decode
+from launcher.runs.events import Event, HostBack, HostFenced, Note, ProcessStarted, ShimLost, decode
 from launcher.runs.record import RecordReader, is_held
 from launcher.runs.state import AttemptState, RunState
 from launcher.runs.store import RunDirectory
 from launcher.supervise.detached import start_shim
 from launcher.supervise.heartbeat import keep_in_touch
-from launcher.supervise.link import HostLink, LinkLost, Message
+from launcher.supervise.link import HostLink, LinkLost, Message, ShimLink
 
 _log = logging.getLogger(__name__)
 _RECONNECT_PAUSE = 0.2  # seconds between attempts to reach a shim that lives but does not answer
 _SEND_TIMEOUT = 5.0  # seconds for a shim, or the agent before it, to take a message
+_ANSWER_TIMEOUT = 0.5  # seconds
+_KILL_PATIENCE = 10.0  # seconds
 _KILL_PAUSE = 0.02  # seconds until those that appeared during a kill are killed too
 
 
@@ -37,11 +39,12 @@ class Attendant:
         self._state = state
         self._tell = tell
         self._messages: asyncio.Queue[Message] = asyncio.Queue()
+        self._clearing = asyncio.Lock()  # held while what a shim left is ended, and told of
 
     async def attend(self) -> None:
         """For ever, until cancelled."""
         await asyncio.gather(
-            self._follow(), self._deliver(), keep_in_touch(self._host, self._link, self._state, self._tell)
+            self._follow(), self._deliver(), keep_in_touch(self._host, self._renew, self._state, self._tell)
         )
 
     def send(self, message: Message) -> None:
@@ -56,16 +59,38 @@ class Attendant:
     async def fence(self, attempt: AttemptState) -> None:
         """The lease has run out: the shim has ended its ranks.
 
-        On this machine the shim itself was stuck: it is ended with all that it kept, and the host can be used again.
+        On this machine a shim that answers is well, whatever stood between us; one that does not is stuck: it is ended
+        with all that it kept, and the host can be used again.
         """
         fenced = HostFenced(time=time.time(), host=self._host, attempt=attempt.number)
+        back = HostBack(time=time.time(), host=self._host)
         if not is_held(self._run.shim_lock(self._host)):
             self._tell(fenced)
+        elif await self._answers():
+            self._link.reset()
+            self._tell(back)
+        else:
+            async with self._clearing:
+                with suppress(OSError, ValueError):
+                    os.kill(int(self._run.shim_lock(self._host).read_text()), signal.SIGKILL)
+                await self._end_what_is_left()
+                self._tell(fenced, back)
+
+    async def _renew(self) -> None:
+        """Renew the lease, past whatever stands between us and a shim of this machine when it does not answer there."""
+        is_unwell = self._host in self._state().unwell_hosts
+        if is_unwell and is_held(self._run.shim_lock(self._host)) and await self._answers():
+            self._link.reset()
             return
-        with suppress(OSError, ValueError):
-            os.kill(int(self._run.shim_lock(self._host).read_text()), signal.SIGKILL)
-        await self._end_what_is_left()
-        self._tell(fenced, HostBack(time=time.time(), host=self._host))
+        await self._link.renew()
+
+    async def _answers(self) -> bool:
+        """Whether the shim of this machine answers on its own socket."""
+        try:
+            await asyncio.wait_for(ShimLink(self._run.shim_socket(self._host)).renew(), _ANSWER_TIMEOUT)
+        except (LinkLost, asyncio.TimeoutError):
+            return False
+        return True
 
     @property
     def _seen(self) -> int:
@@ -90,19 +115,37 @@ class Attendant:
         last_words = self._unread_journal()
         if last_words:
             self._tell(*last_words)
-        attempt = self._state().attempt
-        if attempt is not None and self._host in attempt.busy_hosts:
+        async with self._clearing:
+            attempt = self._state().attempt
+            if attempt is None or self._host not in attempt.busy_hosts or is_held(self._run.shim_lock(self._host)):
+                return
             _log.warning("the shim of %s is gone: %s", self._host, lost)
             await self._end_what_is_left()
             self._tell(ShimLost(time=time.time(), host=self._host, attempt=attempt.number))
+            if self._host in self._state().unwell_hosts:  # it answers no more, and need not
+                self._tell(HostBack(time=time.time(), host=self._host))
 
     async def _end_what_is_left(self) -> None:
-        """Kill what ranks of this run had detached from them: with the shim nobody is left who is its parent."""
-        while pids := [process.pid for process in tagged_processes(self._run.path)]:
-            for pid in pids:
-                with suppress(ProcessLookupError, PermissionError):
-                    os.kill(pid, signal.SIGKILL)
-            await asyncio.sleep(_KILL_PAUSE)
+        """Kill what ranks of this run had detached from them: with the shim nobody is left who is its parent.
+
+        A process that SIGKILL does not end, because it hangs in the kernel, is told of and left.
+        """
+        deadline = time.monotonic() + _KILL_PATIENCE
+        try:
+            while pids := await asyncio.wait_for(asyncio.to_thread(self._left), _KILL_PATIENCE):
+                if time.monotonic() >= deadline:
+                    text = f"SIGKILL does not end pid {', '.join(map(str, pids))}: it hangs in the kernel"
+                    self._tell(Note(time=time.time(), text=text))
+                    return
+                for pid in pids:
+                    with suppress(ProcessLookupError, PermissionError):
+                        os.kill(pid, signal.SIGKILL)
+                await asyncio.sleep(_KILL_PAUSE)
+        except asyncio.TimeoutError:  # the environment of such a process cannot be read either
+            self._tell(Note(time=time.time(), text=f"what is left on {self._host} cannot be looked at: /proc hangs"))
+
+    def _left(self) -> list[int]:
+        return [process.pid for process in tagged_processes(self._run.path)]
 
     def _unread_journal(self) -> list[Event]:
         """Events that the shim wrote down before it died and nobody has taken over."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from launcher.runs.events import Cause, Slot
+from launcher.runs.events import Cause, HangFound, Slot
 from launcher.runs.state import AttemptState, RankPhase, RankState, RunState
 
 
@@ -22,11 +22,20 @@ class Failure:
     lost: bool = False
 
 
+def standstill_of(state: RunState, attempt: AttemptState) -> HangFound | None:
+    """The standstill that an attempt failed of; None when there was none, or a rank had failed before it was found."""
+    first = state.ranks.get(attempt.first_failure) if attempt.first_failure is not None else None
+    hang = attempt.hang
+    if hang is None or not hang.fatal:
+        return None
+    return hang if first is None or first.exit is None or first.exit.time > hang.time else None
+
+
 def failure_of(state: RunState, attempt: AttemptState) -> Failure | None:
     """Why the ranks are not running any more, or None when nothing failed."""
     first = state.ranks.get(attempt.first_failure) if attempt.first_failure is not None else None
-    hang = attempt.hang
-    if hang is not None and hang.fatal and (first is None or first.exit is None or first.exit.time > hang.time):
+    hang = standstill_of(state, attempt)
+    if hang is not None:
         return Failure(hang.words, Cause.INFRASTRUCTURE)
     if first is not None:
         cause = first.failure.cause if first.failure is not None else Cause.USER

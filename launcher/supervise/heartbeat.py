@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from launcher.runs.events import Event, HostBack, HostSuspected, HostUnreachable
 from launcher.runs.state import Reach, RunState
-from launcher.supervise.link import HostLink, LinkLost
+from launcher.supervise.link import LinkLost
 
 PERIOD = 1.0  # seconds between two beats
 SUSPECT_AFTER = 3.0  # seconds without an answer
@@ -46,7 +46,7 @@ def change_of_reach(host: str, before: Reach | None, now: Reach | None, heard: f
 
 
 async def keep_in_touch(
-    host: str, link: HostLink, state: Callable[[], RunState], tell: Callable[[Event], None]
+    host: str, renew: Callable[[], Awaitable[None]], state: Callable[[], RunState], tell: Callable[[Event], None]
 ) -> None:
     """Renew a host's lease every second, for ever; `tell` it when the host stops to answer, or answers again.
 
@@ -59,11 +59,12 @@ async def keep_in_touch(
         began = time.monotonic()
         answered = False
         with suppress(LinkLost, asyncio.TimeoutError):
-            await asyncio.wait_for(link.renew(), PERIOD)
+            await asyncio.wait_for(renew(), PERIOD)
             answered = True
         now = state()
         is_busy = now.attempt is not None and host in now.attempt.busy_hosts
-        if answered or not is_busy or began - asked_at > SUSPECT_AFTER:
+        was_held_up = began - asked_at > SUSPECT_AFTER or time.monotonic() - began > PERIOD + SUSPECT_AFTER
+        if answered or not is_busy or was_held_up:
             heard, heard_at = time.time(), time.monotonic()
         asked_at = began
         unwell = now.unwell_hosts.get(host)

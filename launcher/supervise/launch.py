@@ -22,9 +22,10 @@ from launcher.specs import Cluster, Framework, Recipe, dump_yaml, load_recipe
 from launcher.supervise.claims import Allotment, foresee_block, taken_slots
 from launcher.supervise.detached import ensure_kept, start_keeper, start_shim
 from launcher.supervise.line import Line, claim_when_free
-from launcher.supervise.preparation import attempt_started, change_recipe, plan_attempt, prepare_attempt, read_specs
+from launcher.supervise.preparation import attempt_started, plan_attempt, prepare_attempt, read_specs
 
 _PAUSE = 0.05  # seconds between looks at a run that another process is about to take or to leave
+_LONG_PATIENCE = 60.0  # seconds for a new supervisor to answer
 _PATIENCE = 5.0  # seconds for a supervisor to be there
 
 
@@ -52,7 +53,7 @@ def start(recipe: Recipe, cluster: Cluster, *, name: str | None = None, line: Li
         now = time.time()
         run = create_run(name or recipe.name, dump_yaml(recipe.resolved()), dump_yaml(cluster), now)
         try:
-            launch_plan = prepare_attempt(run, 1, claimed.allot(recipe, cluster, run.id))
+            launch_plan = prepare_attempt(run, recipe, cluster, 1, claimed.allot(recipe, cluster, run.id))
             created = RunCreated(
                 time=now,
                 run=run.id,
@@ -93,14 +94,14 @@ def rerun(
         lock, state = _locked(run)
         try:
             recipe, cluster, selected = _wanted(run, state, ranks, overrides)
-            if overrides:
-                change_recipe(run, overrides)
             _end_what_is_left_of(run)
             number = state.attempts[-1].number + 1 if state.attempts else 1
             events: list[Event] = []
             if state.phase is RunPhase.LOST:
                 events.append(RunEnded(time=time.time(), outcome="lost", reason=state.reason))
-            launch_plan = prepare_attempt(run, number, claimed.allot(recipe, cluster, run.id), selected)
+            launch_plan = prepare_attempt(
+                run, recipe, cluster, number, claimed.allot(recipe, cluster, run.id), selected
+            )
             events.append(attempt_started(launch_plan, recipe, time.time()))
             _begin(run, launch_plan, events, state.seen, claimed.descriptors)
         finally:
@@ -165,20 +166,25 @@ def _locked(run: RunDirectory) -> tuple[Lock, RunState]:
 def request_stop(run: RunDirectory, by: str) -> None:
     """Ask for the run to be stopped; the record tells when it has been. Does nothing to a run that has ended.
 
-    A run that has no supervisor, and gets none for some seconds, is stopped through the shims of this machine.
+    A run that has no supervisor for some seconds is stopped through the shims of this machine, and gets a new one,
+    which is asked too: a restart may be pending. Raises InfrastructureError when nobody takes the request.
     """
-    deadline = time.monotonic() + _PATIENCE
+    began = time.monotonic()
+    shims_told = False
     while not (state := run.state()).phase.ended:
         if _tell(run.control_socket(), {"op": "stop", "by": by}) == b"ok\n":
             return
-        if time.monotonic() >= deadline:
-            break
+        waited = time.monotonic() - began
+        if waited >= _PATIENCE and not shims_told:
+            shims_told = True
+            for host in state.hosts:
+                _tell(run.shim_socket(host), {"op": "stop", "reason": f"stopped by {by}"})
+            ensure_kept(run)
+        if waited >= _LONG_PATIENCE:
+            raise InfrastructureError(
+                f"nobody who supervises run {run.id} answers", where=str(run.supervisor_log), remedy="try again"
+            )
         time.sleep(_PAUSE)
-    else:
-        return
-    for host in state.hosts:
-        _tell(run.shim_socket(host), {"op": "stop", "reason": f"stopped by {by}"})
-    ensure_kept(run)
 
 
 def _selected(recipe: Recipe, state: RunState, ranks: Sequence[int] | None) -> tuple[int, ...] | None:

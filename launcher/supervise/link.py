@@ -27,6 +27,9 @@ class HostLink(Protocol):
     async def renew(self) -> None:
         """Renew the lease of the host's ranks, and return when the shim has. Raises LinkLost."""
 
+    def reset(self) -> None:
+        """Give up whatever stands between us and the shim: the next call finds another way."""
+
 
 class ShimLink:
     """A link over the shim's own unix socket, for a process on the same host.
@@ -60,8 +63,10 @@ class ShimLink:
 
     async def send(self, message: Message) -> None:
         _, writer = await self._connect()
-        await self._write(writer, message)
-        writer.close()
+        try:
+            await self._write(writer, message)
+        finally:
+            writer.close()
 
     async def renew(self) -> None:
         reader, writer = await self._connect()
@@ -74,6 +79,9 @@ class ShimLink:
             writer.close()
         if not answer:
             raise LinkLost(str(self._socket))
+
+    def reset(self) -> None:
+        self.close()
 
     def close(self) -> None:
         """End the connection that follows; the next call of `events` makes a new one."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from launcher.runs.events import Cause, Slot
+from launcher.runs.events import Cause, Decided, Slot
 from launcher.runs.state import AttemptState, RankPhase, Reach, RunState
 from launcher.specs import Cluster, Recipe, RestartPolicy
 from launcher.supervise.capacity import Shrunk
@@ -57,6 +57,20 @@ class Restart:
     ranks: tuple[int, ...] | None = None
     excluded: tuple[Slot, ...] = ()
     shrunk: Shrunk | None = None
+
+    def decided(self, now: float) -> Decided:
+        """What the record says of it."""
+        return Decided(
+            time=now,
+            decision="restart_ranks" if self.ranks is not None else "restart_group",
+            reason=self.reason,
+            cause=self.cause,
+            due=self.due,
+            ranks=self.ranks,
+            world_size=self.shrunk.ranks if self.shrunk is not None else None,
+            overrides=self.shrunk.overrides if self.shrunk is not None else (),
+            excluded=self.excluded,
+        )
 
 
 @dataclass(frozen=True)
@@ -116,11 +130,10 @@ def _while_running(state: RunState, attempt: AttemptState, recipe: Recipe, clust
         for host, unwell in state.unwell_hosts.items()
         if unwell.heard is not None and host in attempt.busy_hosts
     ]
-    restart = (
-        _restart_of_ranks(state, attempt, recipe, cluster) if recipe.restart.policy is RestartPolicy.RANKS else None
-    )
-    if restart is not None:
-        return restart
+    if recipe.restart.policy is RestartPolicy.RANKS and not _is_starting(state, attempt):
+        restart = _restart_of_ranks(state, attempt, recipe, cluster)
+        if restart is not None:
+            return restart
     return min(fences, key=lambda fence: (fence.due, fence.host)) if fences else Wait()
 
 
@@ -138,6 +151,12 @@ def _reason_to_stop(state: RunState, attempt: AttemptState, recipe: Recipe) -> s
     return None
 
 
+def _is_starting(state: RunState, attempt: AttemptState) -> bool:
+    """Whether ranks of the attempt are yet to start, on hosts that it has not ended on."""
+    waiting = (state.ranks[r] for r in state.ranks_in(RankPhase.WAITING))
+    return bool(attempt.hosts & attempt.busy_hosts) and any(rank.attempt == attempt.number for rank in waiting)
+
+
 def _restart_of_ranks(state: RunState, attempt: AttemptState, recipe: Recipe, cluster: Cluster) -> Restart | None:
     """The next restart of independent ranks, as far as budgets go; None when there is none, or not yet."""
     causes = {cause for cause in Cause if used_up(state, recipe, cause) is None}
@@ -147,8 +166,8 @@ def _restart_of_ranks(state: RunState, attempt: AttemptState, recipe: Recipe, cl
     if found is None:
         return None
     ranks, cause, words = found
-    ended = state.ranks[ranks[0]].ended
-    due = (attempt.started if ended is None else ended) + backoff(state, recipe, sum(state.spent.values()))
+    ended = max(attempt.started if (at := state.ranks[r].ended) is None else at for r in ranks)
+    due = ended + backoff(state, recipe, sum(state.spent.values()))
     places = places_for_some(state, recipe, cluster)
     reason = "; ".join([words, nth_restart(state, recipe), *places.changes])
     return Restart(reason, cause, due, ranks=ranks, excluded=places.excluded)
@@ -157,28 +176,20 @@ def _restart_of_ranks(state: RunState, attempt: AttemptState, recipe: Recipe, cl
 def _to_run_again(
     state: RunState, attempt: AttemptState, causes: Set[Cause]
 ) -> tuple[tuple[int, ...], Cause, str] | None:
-    """Independent ranks that failed of one of these causes: one rank, all that a host lost, or all that hung.
+    """Independent ranks that failed of one of these causes: one rank, or all that a host lost.
 
     Ranks keep their places while others run: one whose host cannot be reached, or is stopping, waits for it.
     """
-    hung = attempt.hang is not None and attempt.hang.fatal
-    if hung and attempt.busy_hosts:
+    if attempt.stopping is not None and attempt.lost_host is None:  # a person had them stopped
         return None
-    if attempt.stopping is not None and not hung and attempt.lost_host is None:  # a person had them stopped
-        return None
-    infrastructure = Cause.INFRASTRUCTURE in causes
     failed = (state.ranks[r] for r in state.ranks_in(RankPhase.FAILED))
-    if hung:
-        again = (*state.ranks_in(RankPhase.STOPPED), *(r.rank for r in failed if not is_startup(r)))
-        words = f"{_number_of(again)} had come to a standstill"
-        return (again, Cause.INFRASTRUCTURE, words) if again and infrastructure else None
     rank = next(
         (r for r in failed if not is_startup(r) and cause_of(r) in causes and _takes_ranks(state, attempt, r.host)),
         None,
     )
     if rank is not None:
         return (rank.rank,), cause_of(rank), f"rank {rank.rank} failed ({rank.exit})"
-    if infrastructure and (lost := _lost_ranks(state, attempt)):
+    if Cause.INFRASTRUCTURE in causes and (lost := _lost_ranks(state, attempt)):
         return lost, Cause.INFRASTRUCTURE, f"{_number_of(lost)} ended with {'its' if len(lost) == 1 else 'their'} host"
     return None
 

@@ -21,13 +21,6 @@ def read_specs(run: RunDirectory) -> tuple[Recipe, Cluster]:
     return load_recipe(run.layout.recipe), load_cluster(run.layout.cluster)
 
 
-def change_recipe(run: RunDirectory, overrides: Sequence[str]) -> Recipe:
-    """Change the recipe that the run directory keeps by `key=value` overrides; later attempts have it so too."""
-    recipe = load_recipe(run.layout.recipe, tuple(overrides))
-    write_file(run.layout.recipe, dump_yaml(recipe.resolved()))
-    return recipe
-
-
 def attempt_started(launch_plan: LaunchPlan, recipe: Recipe, now: float) -> AttemptStarted:
     """What the record says when the plan of an attempt is handed to the hosts."""
     return AttemptStarted(
@@ -44,6 +37,8 @@ def attempt_started(launch_plan: LaunchPlan, recipe: Recipe, now: float) -> Atte
 
 def prepare_attempt(
     run: RunDirectory,
+    recipe: Recipe,
+    cluster: Cluster,
     attempt: int,
     allotment: Allotment,
     ranks: tuple[int, ...] | None = None,
@@ -51,10 +46,14 @@ def prepare_attempt(
 ) -> LaunchPlan:
     """Plan an attempt (of all ranks, or of these), from the newest checkpoint, and write plan and rank table.
 
-    `seats` say where every rank sits, for those that start beside others. Raises SpecError, PlanError, or
-    InfrastructureError when the folder cannot be written.
+    The recipe is the run's from then on: where it has been changed, it is written too, once the plan is sound. `seats`
+    say where every rank sits, for those that start beside others. Raises SpecError, PlanError, or InfrastructureError
+    when the folder cannot be written.
     """
-    launch_plan = plan_attempt(*read_specs(run), run, attempt, allotment, ranks, seats)
+    launch_plan = plan_attempt(recipe, cluster, run, attempt, allotment, ranks, seats)
+    text = dump_yaml(recipe.resolved())
+    if run.layout.recipe.read_text(encoding="utf-8") != text:
+        write_file(run.layout.recipe, text)
     if launch_plan.rank_table is not None and launch_plan.rank_table_path is not None:
         write_file(Path(launch_plan.rank_table_path), launch_plan.rank_table.to_json())
     write_file(run.layout.attempt(attempt).plan, launch_plan.model_dump_json(indent=1) + "\n")

@@ -47,12 +47,10 @@ def _came_on(attempt: AttemptState, later: AttemptState | None, tells_steps: boo
 
     That it left a new checkpoint is seen by where the `later` attempt went on from.
     """
-    if attempt.made_progress:
+    if attempt.made_progress or (later is not None and later.resume_from not in (None, attempt.resume_from)):
         return True
     if tells_steps:
         return False
-    if later is not None and later.resume_from not in (None, attempt.resume_from):
-        return True
     until = attempt.failed if attempt.failed is not None else attempt.ended
     return until is not None and until - attempt.started >= _LONG_ATTEMPT
 

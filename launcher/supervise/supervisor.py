@@ -20,6 +20,7 @@ from launcher.runs.events import (
     Note,
     RestartFailed,
     RunEnded,
+    ShimLost,
     StopRequested,
     SupervisorChanged,
 )
@@ -27,6 +28,7 @@ from launcher.runs.fold import fold
 from launcher.runs.record import RecordReader, RecordWriter
 from launcher.runs.state import RunState
 from launcher.runs.store import RunDirectory
+from launcher.specs import load_recipe
 from launcher.supervise.attendant import Attendant
 from launcher.supervise.capacity import seats_beside, unavailable_slots
 from launcher.supervise.claims import foresee, without_taken
@@ -34,7 +36,7 @@ from launcher.supervise.classify import LINES, classify
 from launcher.supervise.control import serve_control
 from launcher.supervise.link import HostLink
 from launcher.supervise.policy import Classify, Decision, EndRun, Fence, Restart, StopAttempt, Wait, decide
-from launcher.supervise.preparation import attempt_started, change_recipe, prepare_attempt, read_specs
+from launcher.supervise.preparation import attempt_started, prepare_attempt, read_specs
 from launcher.supervise.watch import Watch
 from launcher.supervise.watch.watch import asks_for_stacks
 
@@ -74,6 +76,7 @@ class Supervisor:
             await self.write_down()
             return self._state
         finally:
+            self._over.cancel()  # nobody is told "ok" from now on
             for task in self._tasks:
                 task.cancel()
             control.close()
@@ -135,6 +138,7 @@ class Supervisor:
             if isinstance(decision, Restart):  # a spare may be another run's by now
                 decision = decide(self._state, self._recipe, without_taken(self._cluster, self._run.id))
             due = await self._act(decision)
+            await asyncio.sleep(0)  # whoever stays in touch with hosts comes first
             if due is not None:
                 with suppress(asyncio.TimeoutError):
                     await asyncio.wait_for(self._changed.wait(), None if due == math.inf else due - time.time())
@@ -161,7 +165,7 @@ class Supervisor:
                 assert self._state.attempt is not None
                 await self._attendants[host].fence(self._state.attempt)
             case Restart():
-                self._record(_as_decided(decision, now))
+                self._record(decision.decided(now))
             case EndRun(outcome, reason):
                 self._record(
                     Decided(time=now, decision=f"end_{outcome}", reason=reason),
@@ -173,10 +177,9 @@ class Supervisor:
     def _classified(self, number: int) -> Classified:
         """What kind of failure a rank's was, by its exit and its log."""
         rank = self._state.ranks[number]
-        attempt = next(a for a in self._state.attempts if a.number == rank.attempt)
         assert rank.exit is not None
         lines = last_lines(self._run.rank_log(rank.attempt, number), LINES)
-        found = classify(rank.exit, lines, trained=attempt.first_step is not None)
+        found = classify(rank.exit, lines, trained=any(a.first_step is not None for a in self._state.attempts))
         return Classified(
             time=time.time(),
             attempt=rank.attempt,
@@ -191,20 +194,21 @@ class Supervisor:
         assert self._state.attempt is not None
         number = self._state.attempt.number + 1
         try:
+            recipe = self._recipe
             if decided.overrides:
-                change_recipe(self._run, decided.overrides)
-                self._recipe, self._cluster = read_specs(self._run)
+                recipe = load_recipe(self._run.layout.recipe, decided.overrides)
             gone = unavailable_slots(self._state)
             ranks = decided.ranks
-            if ranks is None and len(self._state.attempt.ranks) < self._state.world_size:
-                ranks = self._state.attempt.ranks if decided.world_size is None else None
+            if ranks is None and decided.world_size is None and len(self._state.attempt.ranks) < self._state.world_size:
+                ranks = self._state.attempt.ranks
             seats = seats_beside(self._state, self._cluster, decided.ranks, gone) if decided.ranks is not None else None
-            allotment = foresee(self._recipe, self._cluster, self._run.id, gone if seats is None else frozenset())
-            plan = prepare_attempt(self._run, number, allotment, ranks, seats)
-        except NpuLaunchError as error:
+            allotment = foresee(recipe, self._cluster, self._run.id, gone if seats is None else frozenset())
+            plan = prepare_attempt(self._run, recipe, self._cluster, number, allotment, ranks, seats)
+        except (NpuLaunchError, OSError) as error:
             self._record(RestartFailed(time=time.time(), reason=f"cannot restart: {error}"))
             return
-        self._record(attempt_started(plan, self._recipe, time.time()))
+        self._recipe = recipe
+        self._record(attempt_started(plan, recipe, time.time()))
         self._attend()
         self._take_up()
 
@@ -218,8 +222,13 @@ class Supervisor:
             return
         plan = str(self._run.layout.attempt(attempt.number).plan)
         for host in attempt.busy_hosts:
-            self._attendants[host].see_to_shim(attempt)
-            self._attendants[host].send({"op": "launch", "plan": plan})
+            try:
+                self._attendants[host].see_to_shim(attempt)
+            except NpuLaunchError as error:
+                self.note(str(error))
+                self._tell(ShimLost(time=time.time(), host=host, attempt=attempt.number))
+                continue
+            self._attendants[host].send({"op": "launch", "attempt": attempt.number, "plan": plan})
         if attempt.told_to_stop:
             self._tell_hosts_to_stop(attempt.stopping or "told to before")
 
@@ -237,17 +246,3 @@ class Supervisor:
             return False
         self._tell(StopRequested(time=time.time(), by=by))
         return True
-
-
-def _as_decided(restart: Restart, now: float) -> Decided:
-    return Decided(
-        time=now,
-        decision="restart_ranks" if restart.ranks is not None else "restart_group",
-        reason=restart.reason,
-        cause=restart.cause,
-        due=restart.due,
-        ranks=restart.ranks,
-        world_size=restart.shrunk.ranks if restart.shrunk is not None else None,
-        overrides=restart.shrunk.overrides if restart.shrunk is not None else (),
-        excluded=restart.excluded,
-    )

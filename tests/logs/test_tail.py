@@ -151,3 +151,20 @@ def test_following_on_from_the_last_lines_misses_nothing(tmp_path: Path) -> None
 
 def test_no_file_has_no_last_lines(tmp_path: Path) -> None:
     assert last_lines(tmp_path / "none", 5) == []
+
+
+def test_of_a_huge_log_of_one_line_only_the_end_is_read(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with log.open("wb") as file:
+        file.truncate(1 << 40)
+    append(log, b"\r 99%")
+    (line,) = last_lines(log, 200)
+    assert line.endswith(b"\r 99%")
+    append(log, b"\nlast\n")
+    assert last_lines(log, 200) == [b"last"]
+
+
+def test_as_many_ordinary_lines_as_are_asked_for_are_found(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    append(log, b"".join(b"%0999d\n" % number for number in range(5000)))
+    assert [int(line) for line in last_lines(log, 4000)] == list(range(1000, 5000))

@@ -27,7 +27,7 @@ class MiniatureShim:
             return {"ready": False, "refusal": str(error)}
         pid = template.pid
         template.receive()
-        return {"ready": template.is_ready, "refusal": template.refusal, "imported": template.imported, "pid": pid}
+        return {"ready": template.is_ready, "refusal": template.refusal, "pid": pid}
 
     def obstacle(self, process: dict[str, Any], environment: dict[str, str]) -> str | None:
         assert self._template is not None
@@ -45,10 +45,6 @@ class MiniatureShim:
 
     def wait(self, pids: list[int]) -> list[int]:
         return [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
-
-    def close(self) -> None:
-        assert self._template is not None
-        self._template.close()
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from random import Random
 from time import process_time
 from typing import Literal, TypeAlias
 
-from launcher.planning.placement import Seat, place_ranks
+from launcher.planning.placement import Seat, keep_seats, place_ranks
 from launcher.runs.events import (
     AttemptStarted,
     Cause,
@@ -36,12 +36,12 @@ from launcher.runs.events import (
     RunCreated,
     RunEnded,
     ShimLost,
-    Slot,
     StopRequested,
 )
 from launcher.runs.fold import fold
-from launcher.runs.state import Reach, RunState
+from launcher.runs.state import RunState
 from launcher.specs import Cluster, FrozenMap, Recipe, RestartPolicy, recipe_from_mapping
+from launcher.supervise.capacity import seats_beside, unavailable_slots
 from launcher.supervise.heartbeat import SUSPECT_AFTER, UNREACHABLE_AFTER
 from launcher.supervise.policy import Classify, Decision, EndRun, Fence, Restart, StopAttempt, Wait, decide
 
@@ -197,7 +197,7 @@ class World:
                 assert self.state.attempt is not None
                 self._write([HostFenced(time=self.now, host=host, attempt=self.state.attempt.number)])
             case Restart():
-                self._write([_as_decided(decision, self.now)])
+                self._write([decision.decided(self.now)])
             case EndRun(outcome, reason):
                 decided = Decided(time=self.now, decision=f"end_{outcome}", reason=reason)
                 self._write([decided, RunEnded(time=self.now, outcome=outcome, reason=reason)])
@@ -209,7 +209,12 @@ class World:
         ranks = decided.ranks if decided is not None else None
         if decided is not None and decided.world_size is not None:
             self.recipe = shrunk_recipe(self.recipe, decided)
-        seats = place_ranks(self.recipe, self.cluster, frozenset() if ranks is not None else self._unavailable())
+        kept = seats_beside(self.state, self.cluster, ranks, unavailable_slots(self.state)) if ranks else None
+        seats = (
+            place_ranks(self.recipe, self.cluster, frozenset() if ranks is not None else self._unavailable())
+            if kept is None
+            else keep_seats(self.cluster, [(slot.host, slot.device or 0) for slot in kept])
+        )
         chosen = [seat for seat in seats if ranks is None or seat.rank in ranks]
         number = self.state.attempt.number + 1 if self.state.attempt is not None else 1
         started = AttemptStarted(
@@ -229,8 +234,7 @@ class World:
             self._when_reached(self._shims[host], partial(self._launch, attempt=number, seats=own))
 
     def _unavailable(self) -> frozenset[tuple[str, int | None]]:
-        unreachable = {Slot(host=h) for h, s in self.state.unwell_hosts.items() if s.reach is Reach.UNREACHABLE}
-        return frozenset((slot.host, slot.device) for slot in self.state.excluded | unreachable)
+        return frozenset((slot.host, slot.device) for slot in unavailable_slots(self.state))
 
     def _write(self, events: Sequence[Event]) -> None:
         began = process_time()
@@ -400,20 +404,6 @@ class World:
 
     def _at(self, time: float, action: Callable[[], None]) -> None:
         heapq.heappush(self._agenda, (time, next(self._order), action))
-
-
-def _as_decided(restart: Restart, now: float) -> Decided:
-    return Decided(
-        time=now,
-        decision="restart_ranks" if restart.ranks is not None else "restart_group",
-        reason=restart.reason,
-        cause=restart.cause,
-        due=restart.due,
-        ranks=restart.ranks,
-        world_size=restart.shrunk.ranks if restart.shrunk is not None else None,
-        overrides=restart.shrunk.overrides if restart.shrunk is not None else (),
-        excluded=restart.excluded,
-    )
 
 
 def shrunk_recipe(recipe: Recipe, decided: Decided) -> Recipe:

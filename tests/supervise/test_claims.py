@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from inotify_simple import INotify, flags
 
 from launcher.errors import InfrastructureError, PreflightError
 from launcher.planning.claims import BLOCK, BLOCKS, ports_claim
@@ -25,7 +26,7 @@ from launcher.supervise.claims import (
     without_taken,
 )
 from launcher.supervise.line import claim_when_free
-from launcher.supervise.shim.claims import Claims, is_claimed, make_folder, read_holder, sign, try_claim
+from launcher.supervise.shim.claims import Claims, is_claimed, make_folder, open_claim, read_holder, sign, try_claim
 
 NOBODY = 65534
 HOLD = "import time; from launcher.supervise.shim.claims import *; try_claim('{}/device-0'); print(flush=True)"
@@ -280,3 +281,61 @@ def test_a_run_that_has_just_ended_gives_its_devices_to_the_next_in_time(folder:
         holder.stdin.close()
         with claim_when_free(recipe(8), cluster(), None) as claimed:
             assert len(claimed.descriptors) == 8
+
+
+def spoil(path: Path, kind: str, elsewhere: Path) -> None:
+    elsewhere.write_text("kept")
+    if kind == "symlink":
+        path.symlink_to(elsewhere)
+    elif kind == "circle":
+        path.symlink_to(path)
+    elif kind == "hard link":
+        path.hardlink_to(elsewhere)
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.mkdir()
+
+
+@pytest.mark.parametrize("kind", ["symlink", "circle", "hard link", "pipe", "folder"])
+def test_a_device_whose_file_was_spoiled_is_taken_and_the_others_are_not(
+    folder: Path, kind: str, tmp_path: Path
+) -> None:
+    make_folder(str(folder))
+    spoil(folder / "device-0", kind, tmp_path / "precious")
+    assert is_claimed(f"{folder}/device-0")
+    with claim_devices(recipe(4), cluster()) as claimed:
+        assert claimed.allot(recipe(4), cluster(), "a").unavailable == slots(0, 5, 6, 7)
+    with pytest.raises(OSError, match=r"device-0"):
+        open_claim(f"{folder}/device-0")
+    assert (tmp_path / "precious").read_text() == "kept"
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root to become another user")
+@pytest.mark.parametrize("mode", [0o600, 0o644])
+def test_a_file_that_others_may_not_write_is_taken_for_them(mode: int) -> None:
+    with tempfile.TemporaryDirectory() as parent:
+        Path(parent).chmod(0o755)
+        make_folder(f"{parent}/claims")
+        Path(f"{parent}/claims/device-0").touch()
+        Path(f"{parent}/claims/device-0").chmod(mode)
+        assert _as_nobody(lambda: is_claimed(f"{parent}/claims/device-0")) == "True"
+
+
+def test_a_file_whose_maker_was_killed_half_way_can_be_claimed(folder: Path) -> None:
+    make_folder(str(folder))
+    (folder / "device-0.77.beef").touch()
+    (folder / "device-0").hardlink_to(folder / "device-0.77.beef")
+    descriptor = try_claim(f"{folder}/device-0")
+    assert descriptor is not None
+    os.close(descriptor)
+
+
+def test_a_shim_that_waits_for_a_claim_wakes_nobody_who_waits_in_line(folder: Path) -> None:
+    descriptor = try_claim(f"{folder}/device-0")
+    assert descriptor is not None
+    with INotify() as watch:
+        watch.add_watch(folder, flags.CLOSE_WRITE)
+        assert Claims().take([f"{folder}/device-0"], "x") == f"{folder}/device-0"
+        assert not watch.read(timeout=0)
+    os.close(descriptor)

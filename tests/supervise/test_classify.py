@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
 
 import pytest
@@ -72,32 +74,76 @@ def test_what_could_not_be_executed_is_a_startup_failure() -> None:
     assert finding == Finding(Cause.USER, startup=True, evidence="cannot start: no such file")
 
 
+@pytest.mark.parametrize(
+    "code", [errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENOSPC, errno.EIO, errno.ESTALE], ids=errno.errorcode.get
+)
+def test_what_could_not_be_executed_for_the_moment_may_be_another_time(code: int) -> None:
+    error = f"cannot start: {OSError(code, os.strerror(code), '/bin/python3')}"
+    finding = classify(Exit(127, 0.0, error=error), [], trained=False)
+    assert finding == Finding(Cause.INFRASTRUCTURE, evidence=error)
+    said = f"bash: /x/train.sh: {os.strerror(code)}"
+    assert found(said, code=126, trained=False) == Finding(Cause.INFRASTRUCTURE, evidence=said)
+    assert not found(TRACEBACK, CALL, f"ImportError: libx.so: {os.strerror(code)}", trained=False).startup
+
+
+@pytest.mark.parametrize("code", [137, 143, 129, 130, 131])
+def test_what_a_shell_says_of_a_signal_from_outside_counts_like_the_signal(code: int) -> None:
+    assert found("ValueError", code=code, trained=False) == Finding(Cause.INFRASTRUCTURE, evidence=f"exit code {code}")
+
+
+TRACEBACK = "Traceback (most recent call last):"
+CALL = '  File "train.py", line 1, in <module>'
+LIBRARY = "libascendcl.so: cannot open shared object file: No such file or directory"
 STARTUP = [
-    ("ModuleNotFoundError: No module named 'mindsporee'", 1),
-    ("  ImportError: libascendcl.so: cannot open shared object file: No such file or directory", 1),
-    ("SyntaxError: invalid syntax", 1),
-    ("train.py: error: unrecognized arguments: --bath_size", 2),
-    ("train.py: error: the following arguments are required: --data", 2),
-    ("Error: No such option: --bath", 2),
-    ("python3: can't open file '/x/train.py': [Errno 2] No such file or directory", 2),
-    ("bash: line 1: trane: command not found", 127),
-    ("nothing that we know", 126),
+    ([TRACEBACK, CALL, "    import x", "ModuleNotFoundError: No module named 'mindsporee'"], 1),
+    (["\r 0%| | 0/10\r 5%|#| 1/20 Traceback (most recent call last):", CALL, f"ImportError: {LIBRARY}"], 1),
+    ([TRACEBACK, CALL, "KeyError: 1", "", "During handling another came:", "", TRACEBACK, CALL, "ImportError: x"], 1),
+    ([TRACEBACK, CALL, '  File "model.py", line 3', "    x = = 1", "        ^", "SyntaxError: invalid syntax"], 1),
+    (['  File "train.py", line 3', "    x = = 1", "        ^", "SyntaxError: invalid syntax", ""], 1),
+    (["train.py: error: unrecognized arguments: --bath_size"], 2),
+    (["usage: train.py", "train.py: error: the following arguments are required: --data"], 2),
+    (["Error: No such option: --bath"], 2),
+    (["python3: can't open file '/x/train.py': [Errno 2] No such file or directory"], 2),
+    (["bash: line 1: trane: command not found"], 127),
+    (["nothing that we know"], 126),
 ]
 
 
-@pytest.mark.parametrize(("line", "code"), STARTUP)
-def test_a_failure_that_the_next_start_would_meet_again_is_a_startup_failure(line: str, code: int) -> None:
-    finding = found(line, code=code, trained=False)
+@pytest.mark.parametrize(("lines", "code"), STARTUP)
+def test_a_failure_that_the_next_start_would_meet_again_is_a_startup_failure(lines: list[str], code: int) -> None:
+    finding = found(*lines, code=code, trained=False)
     assert (finding.cause, finding.startup) == (Cause.USER, True)
 
 
-@pytest.mark.parametrize(("line", "code"), STARTUP)
-def test_after_the_first_step_nothing_is_a_startup_failure(line: str, code: int) -> None:
-    assert not found(line, code=code, trained=True).startup
+@pytest.mark.parametrize(("lines", "code"), STARTUP)
+def test_after_the_first_step_nothing_is_a_startup_failure(lines: list[str], code: int) -> None:
+    assert not found(*lines, code=code, trained=True).startup
+
+
+@pytest.mark.parametrize(
+    ("lines", "code", "cause"),
+    [
+        (["W libnvml: cannot open shared object file: No such file or directory",
+          TRACEBACK, CALL, "RuntimeError: Connection reset by peer"], 1, Cause.INFRASTRUCTURE),
+        (["libnvml: cannot open shared object file: No such file or directory",
+          "RuntimeError: Connection reset by peer"], 1, Cause.INFRASTRUCTURE),
+        (["ImportError: no flash_attn, falling back", "EI0006: Getting socket times out."], 1, Cause.INFRASTRUCTURE),
+        ([TRACEBACK, CALL, "ImportError: no flash_attn", "falling back",
+          TRACEBACK, CALL, "RuntimeError: EI0006"], 1, Cause.INFRASTRUCTURE),
+        (["ImportError: no flash_attn"], 1, Cause.USER),
+        (["SyntaxError: in line 3 of the config"], 1, Cause.USER),
+        (["cat: /etc/x: No such file or directory", "EI0006: Getting socket times out."], 2, Cause.INFRASTRUCTURE),
+        (["cat: /etc/x: No such file or directory"], 1, Cause.USER),
+        (["python3: can't open file '/nfs/train.py': [Errno 116] Stale file handle"], 2, Cause.USER),
+    ],
+)  # fmt: skip
+def test_a_warning_of_something_missing_is_no_startup_failure(lines: list[str], code: int, cause: Cause) -> None:
+    finding = found(*lines, code=code, trained=False)
+    assert (finding.cause, finding.startup) == (cause, False)
 
 
 def test_another_exit_code_is_no_startup_failure() -> None:
-    assert not found("ModuleNotFoundError: No module named 'x'", code=17, trained=False).startup
+    assert not found(TRACEBACK, CALL, "ModuleNotFoundError: No module named 'x'", code=17, trained=False).startup
 
 
 def test_evidence_drives_no_terminal_and_is_short() -> None:

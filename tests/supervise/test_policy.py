@@ -197,6 +197,19 @@ def test_where_no_log_tells_steps_a_new_checkpoint_is_progress() -> None:
     assert isinstance(decision(recipe, *new), Restart)
 
 
+def test_a_new_checkpoint_is_progress_even_where_logs_tell_steps() -> None:
+    recipe = job(4, max_restarts=9)
+    step = Progressed(time=15, attempt=1, step=7)
+
+    def resumed(number: int, checkpoint: str) -> list[Event]:
+        first, *rest = failed(number)
+        return [first.model_copy(update={"resume_from": checkpoint}), *rest]
+
+    events = [*begun(), step, exited(0), classified(0), *idle(), restarted(), *resumed(2, "7.ckpt"), restarted()]
+    assert isinstance(decision(recipe, *events, *resumed(3, "7.ckpt")), EndRun)
+    assert isinstance(decision(recipe, *events, *resumed(3, "8.ckpt")), Restart)
+
+
 def test_where_no_log_tells_steps_a_long_attempt_is_progress_but_not_a_long_standstill() -> None:
     recipe = job(4, max_restarts=9)
     events = [*failed(), restarted(), *failed(2), restarted()]
@@ -442,7 +455,8 @@ def test_a_failure_during_the_wait_for_another_restart_gets_its_turn() -> None:
     first = Decided(time=21, decision="restart_ranks", reason="x", cause=Cause.USER, due=22, ranks=(2,))
     events = [*begun(), exited(2), classified(2), first, exited(3), AttemptStarted(time=22, attempt=2, ranks=(2,))]
     assert decision(INDEPENDENT, *events) == Classify(3)
-    again = decision(INDEPENDENT, *events, classified(3))
+    assert decision(INDEPENDENT, *events, classified(3)) == Wait()  # rank 2 is still starting
+    again = decision(INDEPENDENT, *events, classified(3), started(2, 2, "h1", time=23))
     assert isinstance(again, Restart) and again.ranks == (3,)
     assert "restart 2 of 3" in again.reason
 
@@ -480,15 +494,6 @@ def test_independent_ranks_that_a_person_had_stopped_without_a_supervisor_are_no
     stopping = [GangStopping(time=20, host=host, attempt=1, reason="stopped by me") for host in ("h0", "h1")]
     rest = [*(exited(rank, -15) for rank in range(4)), *idle()]
     assert decision(INDEPENDENT, *begun(), *stopping, *rest) == EndRun("stopped", "stopped by me")
-
-
-def test_independent_ranks_that_hung_are_run_again_together() -> None:
-    assert isinstance(decision(INDEPENDENT, *begun(), HUNG), StopAttempt)
-    told = Decided(time=101, decision="stop", reason="no rank has come on for 60 s")
-    stopping = [GangStopping(time=101, host=host, attempt=1, reason="hung") for host in ("h0", "h1")]
-    rest = [exited(0, 0), *(exited(rank, -15) for rank in (1, 2, 3)), *idle()]
-    again = decision(INDEPENDENT, *begun(), HUNG, told, *stopping, *rest)
-    assert isinstance(again, Restart) and again.ranks == (1, 2, 3)
 
 
 @pytest.mark.parametrize("restarts", [0, 1])

@@ -17,6 +17,8 @@ from typing import Any
 import pytest
 
 from launcher.supervise import shim as shim_package
+from launcher.supervise.shim.lease import Lease
+from launcher.supervise.shim.memory import OomWatch
 
 Event = dict[str, Any]
 
@@ -71,12 +73,17 @@ class ShimProcess:
         path.write_text(json.dumps(plan))
         return path
 
-    def start(self, plan: Path, after: int = 0, run: str = "-") -> None:
+    def start(self, plan: Path, after: int = 0, run: str = "-", code: str = "") -> None:
+        """Start it; `code` prepares its process, which has its main module as `main`."""
         read, write = os.pipe()
         arguments = [*(str(self.folder / name) for name in ("socket", "journal", "lock")), str(plan), run, str(write)]
+        package = Path(shim_package.__file__).parent
+        command = [str(package)]
+        if code:
+            found = f"import sys; sys.path.insert(0, {str(package.parents[2])!r})"
+            command = ["-c", f"{found}; import launcher.supervise.shim.__main__ as main; {code}; main.main()"]
         self.process = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(Path(shim_package.__file__).parent), "here", str(after), *arguments],
-            pass_fds=(write,),
+            [sys.executable, "-I", "-S", *command, "here", str(after), *arguments], pass_fds=(write,)
         )
         os.close(write)
         with os.fdopen(read, "rb") as ready:
@@ -327,10 +334,189 @@ def test_independent_ranks_start_again_beside_the_others(shim: ShimProcess) -> N
     ]
 
 
-def test_a_gang_is_not_launched_while_another_attempt_runs(shim: ShimProcess) -> None:
+def story(events: list[Event]) -> list[tuple[str, int]]:
+    """What began and ended, with the attempt."""
+    kinds = ("process_started", "process_exited", "host_idle")
+    return [(event["type"], event["attempt"]) for event in events if event["type"] in kinds]
+
+
+def test_a_gang_that_is_launched_while_another_attempt_runs_starts_when_that_has_ended(shim: ShimProcess) -> None:
+    shim.start(shim.plan("until [ -e go ]; do sleep 0.02; done"))
+    shim.tell(op="launch", plan=str(shim.plan("true", attempt=2)))
+    (shim.folder / "go").touch()
+    of_each = ("process_started", "process_exited", "host_idle")
+    assert story(shim.events(attempt=2)) == [(kind, attempt) for attempt in (1, 2) for kind in of_each]
+
+
+def test_ranks_that_are_launched_while_others_wait_for_a_device_start_after_them(
+    shim: ShimProcess, tmp_path: Path
+) -> None:
+    node = tmp_path / "davinci0"
+    node.touch()
+    shim.start(shim.plan("exit 1", "exit 1", "until [ -e go ]; do sleep 0.02; done", gang=False))
+    shim.events(until="process_exited")
+    with node.open():
+        shim.tell(op="launch", plan=str(shim.plan("true", attempt=2, gang=False, device_node=node)))
+        shim.tell(op="launch", plan=str(shim.plan("touch go", attempt=3, gang=False, first_rank=1)))
+        time.sleep(0.2)
+    events = shim.events(attempt=3)
+    started = [(e["attempt"], e["rank"]) for e in events if e["type"] == "process_started"]
+    assert started == [(1, 0), (1, 1), (1, 2), (2, 0), (3, 1)]
+    assert [event["attempt"] for event in events if event["type"] == "host_idle"] == [3]
+
+
+def test_what_waits_to_start_is_given_up_by_a_stop(shim: ShimProcess) -> None:
     shim.start(shim.plan("sleep 300"))
     shim.tell(op="launch", plan=str(shim.plan("true", attempt=2)))
-    assert "still running" in shim.events(until="note", attempt=None)[-1]["text"]
+    shim.tell(op="stop", attempt=2, reason="test")
+    events = shim.events(attempt=2)
+    assert story(events) == [("process_started", 1), ("process_exited", 1), ("host_idle", 2)]
+    assert "attempt 2 is not started: test" in [event["text"] for event in events if event["type"] == "note"]
+
+
+def test_a_plan_that_cannot_be_read_leaves_the_host_idle(shim: ShimProcess) -> None:
+    shim.start(shim.plan("true"))
+    shim.events()
+    shim.tell(op="launch", plan=str(shim.folder / "no-plan.json"), attempt=2)
+    events = shim.events(attempt=2)
+    assert "No such file" in events[-2]["text"]
+    torn = shim.folder / "attempts" / "3" / "plan.json"
+    torn.parent.mkdir(parents=True)
+    torn.write_text('{"attempt"')
+    shim.tell(op="launch", plan=str(torn))
+    assert "attempt 3 is not started" in shim.events(attempt=3)[-2]["text"]
+
+
+def test_a_stop_of_an_attempt_that_never_came_is_answered_and_holds(shim: ShimProcess) -> None:
+    shim.start(shim.plan("true"))
+    shim.events()
+    shim.tell(op="stop", attempt=2, reason="test")
+    shim.events(attempt=2)
+    shim.tell(op="launch", plan=str(shim.plan("true", attempt=2)))
+    shim.tell(op="launch", plan=str(shim.plan("true", attempt=3)))
+    assert ("process_started", 2) not in story(shim.events(attempt=3))
+
+
+def test_a_rank_that_is_launched_during_a_clear_up_is_not_killed_by_it(shim: ShimProcess) -> None:
+    daemon = "setsid bash -c 'trap \"\" TERM; touch up; while :; do sleep 0.02; done' & until [ -e up ]; do :; done"
+    shim.start(shim.plan(f"{daemon}; exit 1", gang=False))
+    shim.events(until="process_exited")
+    time.sleep(0.05)
+    shim.tell(op="launch", plan=str(shim.plan("sleep 0.5", attempt=2, gang=False)))
+    events = shim.events(attempt=2)
+    assert story(events)[2:] == [("host_idle", 1), ("process_started", 2), ("process_exited", 2), ("host_idle", 2)]
+    assert exits(events)["rank 0"]["code"] == 0
+
+
+def revivable(shim: ShimProcess, python: str) -> tuple[str, str]:
+    """A run's folder, and code that has a bash script take the place of its keepers."""
+    (shim.folder / "run").mkdir()
+    fake = shim.folder / "fake-python"
+    fake.write_text(f"#!/bin/bash\n{python}\n")
+    fake.chmod(0o755)
+    return str(shim.folder / "run"), f"sys.executable = {str(fake)!r}; main._LINGER = 0.3"
+
+
+def test_a_keeper_that_the_shim_starts_is_none_of_its_descendants(shim: ShimProcess) -> None:
+    run, code = revivable(
+        shim, f"sleep 0.1; echo $(ps -o ppid= $$) > {shim.folder}/parent; sleep 1; touch {shim.folder}/lived"
+    )
+    shim.start(shim.plan("until [ -s parent ]; do sleep 0.02; done", lease=0.2), run=run, code=code)
+    events = shim.events()
+    assert shim.process is not None
+    assert int((shim.folder / "parent").read_text()) != shim.process.pid
+    deadline = time.monotonic() + 5
+    while not (shim.folder / "lived").exists():
+        assert time.monotonic() < deadline, events
+        time.sleep(0.02)
+
+
+def test_what_ranks_detach_is_still_adopted_after_a_keeper_was_started(shim: ShimProcess) -> None:
+    run, code = revivable(shim, f"touch {shim.folder}/kept")
+    daemon = "setsid bash -c 'echo $$ > daemon; exec sleep 300' & until [ -s daemon ]; do :; done"
+    shim.start(shim.plan(f"until [ -e kept ]; do sleep 0.02; done; {daemon}", lease=0.2), run=run, code=code)
+    shim.events()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((shim.folder / "daemon").read_text()), 0)
+
+
+def test_an_idle_shim_that_nobody_dismissed_calls_for_a_keeper_before_it_ends(shim: ShimProcess) -> None:
+    run, code = revivable(shim, f"echo kept >> {shim.folder}/kept")
+    shim.start(shim.plan("true"), run=run, code=code)
+    assert shim.process is not None
+    assert shim.process.wait(10) == 0
+    assert (shim.folder / "kept").read_text() == "kept\n" * 3
+
+
+def test_an_idle_shim_away_from_home_ends_when_nobody_comes(shim: ShimProcess) -> None:
+    shim.start(shim.plan("true"), code="main._LINGER = 0.3")
+    assert shim.process is not None
+    assert shim.process.wait(10) == 0
+
+
+def test_the_lease_runs_on_while_the_machine_is_suspended(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = {time.CLOCK_BOOTTIME: 100.0}
+    monkeypatch.setattr(time, "clock_gettime", now.__getitem__)
+    lease = Lease("-")
+    now[time.CLOCK_BOOTTIME] = 150.0
+    assert lease.left(60) == 10
+
+
+def test_a_service_that_could_not_be_started_again_is_not_said_to_have_been(shim: ShimProcess) -> None:
+    log = shim.folder / "attempt" / "scheduler" / "log"
+    shim.start(shim.plan("sleep 4.5", service=f"rm -r {log.parent}; touch {log.parent}; exit 3"))
+    notes = [event["text"] for event in shim.events() if event["type"] == "note"]
+    assert len(notes) == 1
+    assert "not started again" in notes[0]
+
+
+class Counter:
+    """A cgroup's count of kills for want of memory, and a watch that sees nothing else."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "memory.events"
+        self.set(3)
+        self.watch = OomWatch(kernel_log=str(folder / "none"), counter=str(self._path))
+
+    def set(self, kills: int) -> None:
+        self._path.write_text(f"oom 7\noom_kill {kills}\n")
+
+
+def test_a_kill_for_want_of_memory_answers_for_one_process(tmp_path: Path) -> None:
+    counter = Counter(tmp_path)
+    counter.set(4)
+    assert "risen to 4" in (counter.watch.verdict(1) or "")
+    assert counter.watch.verdict(2) is None
+
+
+def test_a_kill_for_want_of_memory_long_ago_says_nothing_of_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counter = Counter(tmp_path)
+    counter.set(4)
+    counter.watch.refresh()
+    later = time.monotonic() + 60
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    assert counter.watch.verdict(1) is None
+
+
+def test_a_kill_that_was_counted_while_the_process_was_ending_is_not_lost(tmp_path: Path) -> None:
+    counter = Counter(tmp_path)
+    counter.set(4)
+    counter.watch.refresh()
+    assert counter.watch.verdict(1) is not None
+
+
+def test_a_shell_whose_child_the_kernel_killed_for_want_of_memory_says_so(shim: ShimProcess) -> None:
+    count = shim.folder / "memory.events"
+    count.write_text("oom_kill 0\n")
+    code = (
+        f"main.OomWatch = (lambda watch: lambda: watch({str(shim.folder / 'none')!r}, {str(count)!r}))(main.OomWatch)"
+    )
+    shim.start(shim.plan(f"echo oom_kill 1 > {count}; exit 137", "sleep 0.5; exit 137", gang=False), code=code)
+    ended = exits(shim.events())
+    assert "risen to 1" in ended["rank 0"]["oom"]
+    assert "oom" not in ended["rank 1"]
 
 
 def test_ranks_wait_until_nobody_has_their_device_open(shim: ShimProcess, tmp_path: Path) -> None:

@@ -156,7 +156,8 @@ def shim(tmp_path: Path) -> Iterator[Shim]:
 def both_ways(shim: Shim, processes: Processes, template_for: Processes | None = None) -> tuple[Any, Any]:
     """What LOOK prints in a started process and in a forked one."""
     started = shim.outcome("start", processes)
-    assert shim.template(template_for or processes)["ready"], shim.ask("close")
+    template = shim.template(template_for or processes)
+    assert template["ready"], template["refusal"]
     forked = shim.outcome("fork", processes)
     assert (started[0], forked[0]) == (0, 0), (started, forked)
     return json.loads(started[1]), json.loads(forked[1])
@@ -278,7 +279,7 @@ def test_ranks_draw_different_random_numbers(shim: Shim) -> None:
         "train.py", "import random, numpy, uuid\nprint(random.random(), numpy.random.rand(), uuid.uuid4())"
     )
     processes = shim.processes([str(script)], ranks=8)
-    assert "numpy" in shim.template(processes)["imported"]
+    assert shim.template(processes)["ready"]
     shim.ask("wait", pids=shim.launch("fork", processes))
     drawn = [shim.log(rank).split() for rank in range(8)]
     assert all(len(set(column)) == 8 for column in zip(*drawn, strict=True))
@@ -290,13 +291,14 @@ def test_modules_beside_the_script_are_read_and_not_imported(shim: Shim) -> None
     shim.write("package/part.py", "from .other import x\nfrom . import other\ndef f():\n    import xml.sax")
     shim.write("package/other.py", "x = 1\nif x:\n    import colorsys\nelse:\n    import cmd")
     script = (
+        "import sys\nprint([n for n in ('xml.dom', 'colorsys', 'cmd', 'turtle', 'xml.sax') if n in sys.modules])\n"
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import turtle\ndef main():\n    import model\nmain()"
     )
     processes = shim.processes([str(shim.write("train.py", script))])
-    assert shim.template(processes)["imported"] == ["typing", "xml.dom", "colorsys", "cmd"]
+    assert shim.template(processes)["ready"]
     assert not (shim.folder / "template.log").read_bytes()
     shim.ask("wait", pids=shim.launch("fork", processes))
-    assert shim.log().split("\n") == ["imported package", "imported model", ""]
+    assert shim.log().split("\n") == ["['xml.dom', 'colorsys', 'cmd']", "imported package", "imported model", ""]
 
 
 LIBRARIES = {
@@ -397,6 +399,5 @@ def test_mindspore_is_trusted_and_its_ranks_compute(shim: Shim) -> None:
     processes = shim.processes([str(shim.write("train.py", source))], ranks=2)
     template = shim.template(processes, OMP_NUM_THREADS="1")
     assert template["ready"], template
-    assert template["imported"] == ["mindspore", "mindspore"]
     assert shim.ask("wait", pids=shim.launch("fork", processes, OMP_NUM_THREADS="1")) == [0, 0]
     assert shim.log(1).endswith("4.0\n")

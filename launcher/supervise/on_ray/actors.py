@@ -28,16 +28,18 @@ class Agent:
 
     def __init__(self, shim_socket: str) -> None:
         self._link = ShimLink(Path(shim_socket))
+        self._following = asyncio.Lock()  # the call of a supervisor that died may still be waiting
 
     async def ready(self) -> None:
         """Answers as soon as the agent is up."""
 
     async def events(self, after: int) -> list[bytes] | None:
         """The events of this host's shim after a number, at least one; None when the shim is gone."""
-        try:
-            return await self._link.events(after)
-        except LinkLost:
-            return None
+        async with self._following:
+            try:
+                return await self._link.events(after)
+            except LinkLost:
+                return None
 
     async def send(self, message: Message) -> bool:
         """Pass a message on to the shim; whether it took it."""
@@ -88,6 +90,11 @@ class AgentLink:
         if self._agent is not None:
             ray.kill(self._agent)
 
+    def reset(self) -> None:
+        """An agent that hangs is ended; the next call starts another."""
+        self.end()
+        self._agent = None
+
     async def _call(self, method: str, *arguments: object) -> Any:
         if self._agent is None:
             self._agent = (
@@ -104,7 +111,7 @@ class AgentLink:
             )
         try:
             return await getattr(self._agent, method).remote(*arguments)
-        except ray.exceptions.RayActorError as error:
+        except ray.exceptions.RayError as error:
             self._agent = None
             raise LinkLost(f"the agent on {self._host}: {type(error).__name__}") from error
 
@@ -135,6 +142,10 @@ class SupervisorActor:
     async def _supervise(self) -> None:
         node = ray.get_runtime_context().get_node_id()
         links = {host: AgentLink(self._run, host, node) for host in self._run.state().hosts}
+
+        def link_to(host: str) -> AgentLink:
+            return links.setdefault(host, AgentLink(self._run, host, node))
+
         try:
             with await hold():
                 await asyncio.gather(*(link.ready() for link in links.values()))
@@ -142,7 +153,7 @@ class SupervisorActor:
                 lock = self._run.lock()
                 await asyncio.to_thread(lock.acquire)
                 if not self._run.state().phase.ended:
-                    await Supervisor(self._run, links.__getitem__, by="ray").supervise()
+                    await Supervisor(self._run, link_to, by="ray").supervise()
                     await asyncio.gather(*map(_dismiss_shim, links.values()))  # no keeper may be left to do it
                 lock.release()
         finally:

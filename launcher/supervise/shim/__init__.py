@@ -6,7 +6,7 @@ lines on the socket to whoever supervises. RUN is the run's directory where the 
 A CLAIM is `DESCRIPTOR:PATH`, a lock that whoever starts the shim has taken for it (`claims.py`).
 
     {"op": "follow", "after": N}            the events after number N, and every later one
-    {"op": "launch", "plan": PATH}          the next attempt
+    {"op": "launch", "plan": PATH}          the next attempt, when nothing is in its way; "attempt": N, its number
     {"op": "renew"}                         the lease of the ranks, which the shim answers with `renewed`
     {"op": "stop", "reason": TEXT}          SIGTERM, the plan's grace, SIGKILL; with "attempt": N, not of a later one
     {"op": "leave"}                         end when no process is left

@@ -23,6 +23,8 @@ from launcher.supervise.shim.memory import OomWatch
 from launcher.supervise.shim.processes import adopt_orphans
 
 _LINGER = 60.0  # seconds that an idle shim nobody follows waits for somebody to come
+_CALLS = 3  # how often it calls for somebody then, where it can
+_GLANCE = 5.0  # seconds between looks at the lease: the poller's clock stands still while the machine is suspended
 
 
 class Shim:
@@ -31,9 +33,12 @@ class Shim:
     def __init__(self, host: str, socket_path: str, journal: Journal, run: str, claims: Claims) -> None:
         self._journal = journal
         self._clients = Clients(socket_path, journal.lines, self._handle)
-        self._attempts = Attempts(host, self._emit, OomWatch(), claims)
+        self._oom = OomWatch()
+        self._attempts = Attempts(host, self._emit, self._oom, claims)
         self._lease = Lease(run)
         self._is_leaving = False
+        self._calls = 0
+        self._called_at = 0.0  # monotonic seconds
 
     def serve(self, plan_path: str) -> None:
         """Start the plan, then answer until there is nothing left to keep."""
@@ -45,7 +50,10 @@ class Shim:
         template = -1
         while not self._may_end():
             template = self._watch(template)
-            for fd, mask in poller.poll(self._timeout_ms()):
+            ready = poller.poll(self._timeout_ms())
+            if self._attempts.is_busy and self._lease.left(self._attempts.lease) <= 0:  # a word comes too late now
+                self._on_lease_expired()
+            for fd, mask in ready:
                 if fd == signals:
                     self._on_signals(os.read(signals, 4096))
                 elif fd == template:
@@ -55,8 +63,8 @@ class Shim:
             self._attempts.reap()
             self._attempts.advance()
             self._clients.send_news()
-            if self._attempts.is_busy and time.monotonic() >= self._lease.due(self._attempts.lease):
-                self._on_lease_expired()
+            if not self._attempts.is_busy and not self._clients.are_following and time.monotonic() >= self._lonely_at:
+                self._on_lonely()
         self._clients.close()
 
     def _watch(self, before: int) -> int:
@@ -70,27 +78,24 @@ class Shim:
         return now
 
     def _may_end(self) -> bool:
-        if self._attempts.is_busy:
-            return False
-        if self._is_leaving:
-            return self._clients.have_everything
-        return not self._clients.are_following and time.monotonic() >= self._lonely_at
+        return self._is_leaving and not self._attempts.is_busy and self._clients.have_everything
 
     def _timeout_ms(self) -> int:
         """Milliseconds until something is due, rounded up; -1 when nothing is."""
-        due = []
+        now = time.monotonic()
+        left = []
         if self._attempts.due is not None:
-            due.append(self._attempts.due)
+            left.append(self._attempts.due - now)
         if self._attempts.is_busy:
-            due.append(self._lease.due(self._attempts.lease))
+            left += [self._lease.left(self._attempts.lease), _GLANCE]
         elif not self._clients.are_following:
-            due.append(self._lonely_at)
-        return max(0, int((min(due) - time.monotonic()) * 1000) + 1) if due else -1
+            left.append(self._lonely_at - now)
+        return max(0, int(min(left) * 1000) + 1) if left else -1
 
     @property
     def _lonely_at(self) -> float:
-        """When an idle shim that nobody follows ends by itself (monotonic seconds)."""
-        return max(self._attempts.idle_since, self._clients.alone_since) + _LINGER
+        """When an idle shim that nobody follows has waited long enough (monotonic seconds)."""
+        return max(self._attempts.idle_since, self._clients.alone_since, self._called_at) + _LINGER
 
     def _on_signals(self, numbers: bytes) -> None:
         if signal.SIGTERM in numbers:
@@ -100,13 +105,22 @@ class Shim:
     def _on_lease_expired(self) -> None:
         """Where the run has its home nobody can have started a twin: have it kept again. Elsewhere, end the ranks."""
         if self._lease.is_at_home:
-            keeper = self._lease.revive()
-            if keeper is not None:
-                self._attempts.spared.add(keeper)
+            self._lease.revive()
         else:
             reason = f"nothing was heard of the supervisor for {self._attempts.lease:g} s (lease)"
             self._attempts.stop(reason, fenced=True)
             self._lease.renew()
+
+    def _on_lonely(self) -> None:
+        """Nobody said that the run is over: where it has its home, have it kept again, or nobody would restart it."""
+        if self._is_leaving:
+            return
+        if not self._lease.is_at_home or self._calls == _CALLS:
+            self._is_leaving = True
+            return
+        self._calls += 1
+        self._called_at = time.monotonic()
+        self._lease.revive()
 
     def _emit(self, **event: Any) -> None:
         self._journal.append(**event)
@@ -119,13 +133,14 @@ class Shim:
                 client.cursor = min(max(int(message["after"]) - self._journal.after, 0), len(self._journal.lines))
             elif op == "renew":
                 self._lease.renew()
+                self._oom.refresh()
                 client.unsent += b"renewed\n"
             elif op == "launch":
                 self._lease.renew()
-                self._attempts.launch(message["plan"])
+                self._attempts.launch(message["plan"], message.get("attempt"))
             elif op == "stop":
-                if message.get("attempt", self._attempts.number) >= self._attempts.number:  # else it comes too late
-                    self._attempts.stop(str(message["reason"]), stacks=message.get("stacks") is True)
+                stacks = message.get("stacks") is True
+                self._attempts.stop(str(message["reason"]), attempt=message.get("attempt"), stacks=stacks)
             elif op == "leave":
                 self._is_leaving = True
             else:

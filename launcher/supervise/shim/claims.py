@@ -34,6 +34,8 @@ class Claims:
         """
         for path in paths:
             if path not in self._held:
+                if is_claimed(path):  # nothing is opened for writing in vain: that would wake those who wait in line
+                    return path
                 descriptor = try_claim(path)
                 if descriptor is None:
                     return path
@@ -51,9 +53,14 @@ class Claims:
 
 
 def try_claim(path: str) -> int | None:
-    """A descriptor that holds the lock of this file from now on; None when somebody else does. Raises OSError."""
+    """A descriptor that holds the lock of this file from now on; None when `is_claimed`. Raises OSError."""
     while True:
-        descriptor = open_claim(path)
+        try:
+            descriptor = open_claim(path)
+        except OSError:
+            if os.path.lexists(path):  # the folder is fit, and what is there is not
+                return None
+            raise
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if _is_there(descriptor, path):
@@ -68,12 +75,16 @@ def try_claim(path: str) -> int | None:
 
 
 def is_claimed(path: str) -> bool:
-    """Whether somebody holds the lock of this file now; makes nothing."""
+    """Whether somebody holds the lock of this file now, or has put there what nobody can claim; makes nothing."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
+    except OSError:
+        return True
     try:
+        if _unfitness(descriptor, path) is not None or not os.access(path, os.W_OK):
+            return True
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
@@ -109,7 +120,9 @@ def read_holder(path: str) -> dict[str, Any]:
 def make_folder(path: str) -> None:
     """Make the folder of claims, where everybody may add files and nobody may remove another's (mode 1777).
 
-    Raises OSError when something else is there, or it cannot be used by us.
+    Raises OSError when something else is there, or it cannot be used by us. Who owns it, the first user or root, can
+    remove any file there all the same, and so let a device be claimed twice: where users do not trust each other, root
+    makes the folder.
     """
     if not os.path.lexists(path):
         fresh = f"{path}.{os.getpid()}.{os.urandom(4).hex()}"
@@ -140,10 +153,39 @@ def open_claim(path: str) -> int:
         except FileNotFoundError:
             _create(path)
             continue
-        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        unfitness = _unfitness(descriptor, path)
+        if unfitness is None:
             return descriptor
         os.close(descriptor)
-        raise OSError(22, "it is no file", path)
+        raise OSError(22, unfitness, path)
+
+
+def _unfitness(descriptor: int, path: str) -> str | None:
+    """Why an open file cannot be a claim, which we would write into; None when it can.
+
+    It may have several names, because one that is being made has two (`_create`), but all in the folder of claims: a
+    link to a file from elsewhere would have us write into that.
+    """
+    while True:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            return "it is no file"
+        if status.st_nlink <= 1 or _names_beside(path, status) >= status.st_nlink:
+            return None
+        if os.fstat(descriptor).st_nlink == status.st_nlink:
+            return "it has another name elsewhere"
+
+
+def _names_beside(path: str, status: os.stat_result) -> int:
+    """How many names this file has in the folder of `path`."""
+    found = 0
+    with os.scandir(os.path.dirname(path)) as entries:
+        for entry in entries:
+            try:
+                found += os.path.samestat(entry.stat(follow_symlinks=False), status)
+            except FileNotFoundError:
+                continue
+    return found
 
 
 def _create(path: str) -> None:

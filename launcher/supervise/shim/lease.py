@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sys
 import time
+
+from launcher.supervise.shim.claims import is_claimed
+from launcher.supervise.shim.processes import adopting_no_orphans
 
 _NOWHERE = "-"
 
@@ -15,56 +17,51 @@ class Lease:
 
     A host that the supervisor cannot reach must end its ranks, because the group may be started elsewhere. On the host
     where the run has its home that cannot be: whoever supervises sits here too, and there the ranks run on while
-    somebody new is found to supervise.
+    somebody new is found to supervise. Time goes on while the machine is suspended: the others did not wait for it.
     """
 
     def __init__(self, run: str) -> None:
         self._run = run
-        self._renewed = time.monotonic()
+        self._renewed = _now()
 
     @property
     def is_at_home(self) -> bool:
         return self._run != _NOWHERE
 
     def renew(self) -> None:
-        self._renewed = time.monotonic()
+        self._renewed = _now()
 
-    def due(self, seconds: float) -> float:
-        """When it runs out (monotonic seconds)."""
-        return self._renewed + seconds
+    def left(self, seconds: float) -> float:
+        """How many seconds are left of it."""
+        return self._renewed + seconds - _now()
 
-    def revive(self) -> int | None:
-        """Start a keeper, unless somebody supervises and only says nothing; its pid, or None."""
+    def revive(self) -> None:
+        """Start a keeper, unless somebody supervises and only says nothing.
+
+        It is no descendant of the shim: what the keeper leaves behind, its Ray, would be taken for the ranks'.
+        """
         import subprocess  # only here: it would double the time that the shim takes to start
 
         self.renew()
-        if _is_held(os.path.join(self._run, "supervisor.lock")):
-            return None
-        try:
-            with open(os.path.join(self._run, "supervisor.log"), "ab") as log:
-                keeper = subprocess.Popen(
-                    [sys.executable, "-m", "launcher.supervise.keeper", self._run],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    cwd="/",
-                    start_new_session=True,
-                )
-        except OSError:
-            return None
-        return keeper.pid
+        if is_claimed(os.path.join(self._run, "supervisor.lock")):
+            return
+        with adopting_no_orphans():
+            pid = os.fork()
+            if pid == 0:
+                try:
+                    with open(os.path.join(self._run, "supervisor.log"), "ab") as log:
+                        subprocess.Popen(
+                            [sys.executable, "-m", "launcher.supervise.keeper", self._run],
+                            stdin=subprocess.DEVNULL,
+                            stdout=log,
+                            stderr=log,
+                            cwd="/",
+                            start_new_session=True,
+                        )
+                finally:
+                    os._exit(0)
+            os.waitpid(pid, 0)
 
 
-def _is_held(path: str) -> bool:
-    """Whether a living process holds the lock on this file (flock(2))."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(fd)
-    return False
+def _now() -> float:
+    return time.clock_gettime(time.CLOCK_BOOTTIME)

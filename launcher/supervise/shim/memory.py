@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import os
 import re
+import time
 
 _KILLED = re.compile(r"(Memory cgroup out of memory|Out of memory)[^\n]*: Killed process (\d+) [^\n]*")
+_FRESH = 5.0  # seconds from a kill to the end of its process, which has much to give back
 _ENDLESS = 100_000  # messages; the kernel's ring holds far fewer
 
 
 class OomWatch:
     """Looks at the kernel's log, where this user may read it, and at the count of such kills in our cgroup.
 
-    The log names the process; the count only says that one was killed since the last look. In a container the log may
-    be another's and its process ids others than ours: then the count is what remains (cgroups(7), kmsg(4)).
+    The log names the process; the count only says that one was killed since the last look, which `refresh` takes often
+    enough to know when. In a container the log may be another's and its process ids others than ours: then the count is
+    what remains (cgroups(7), kmsg(4)).
     """
 
     def __init__(self, kernel_log: str = "/dev/kmsg", counter: str | None = None) -> None:
         self._counter = _counter_file() if counter is None else counter
         self._count = _oom_kills(self._counter)
+        self._rises: list[float] = []  # when a kill was counted that no process has answered for (monotonic seconds)
         self._killed: dict[int, str] = {}
         self._log: int | None = None
         try:
@@ -27,15 +31,20 @@ class OomWatch:
         except OSError:
             pass
 
+    def refresh(self) -> None:
+        """Look at the count: what was killed before now is of long ago for a process that ends later."""
+        now = time.monotonic()
+        before, self._count = self._count, _oom_kills(self._counter)
+        self._rises = [then for then in self._rises if now - then <= _FRESH] + [now] * (self._count - before)
+
     def verdict(self, pid: int) -> str | None:
         """What shows that this process, which SIGKILL ended just now, was killed for want of memory; or None."""
         self._read_log()
-        before, self._count = self._count, _oom_kills(self._counter)
+        self.refresh()
+        counted = self._rises.pop(0) if self._rises else None
         if pid in self._killed:
             return self._killed.pop(pid)
-        if self._count > before:
-            return f"{self._counter}: oom_kill {before} -> {self._count}"
-        return None
+        return f"{self._counter}: oom_kill has risen to {self._count}" if counted is not None else None
 
     def _read_log(self) -> None:
         """Take note of the kills in the log's new messages; one read gives one message."""

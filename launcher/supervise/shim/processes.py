@@ -6,7 +6,8 @@ import ctypes
 import os
 import resource
 import signal
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 _PR_SET_PDEATHSIG = 1
@@ -46,6 +47,16 @@ class Child:
 def adopt_orphans() -> None:
     """Become the parent of what double-forks below us, in init's place (prctl(2), PR_SET_CHILD_SUBREAPER)."""
     _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+@contextmanager
+def adopting_no_orphans() -> Iterator[None]:
+    """For a moment, what double-forks below us becomes a child of the next subreaper above, or init's."""
+    _libc.prctl(_PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+    try:
+        yield
+    finally:
+        adopt_orphans()
 
 
 def start(process: Mapping[str, Any], environment: Mapping[str, str], own: str) -> Child:

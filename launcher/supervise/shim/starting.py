@@ -11,7 +11,8 @@ from launcher.supervise.shim.devices import holders
 from launcher.supervise.shim.processes import Child, make_folders, name_of, start
 from launcher.supervise.shim.warm import Template, TemplateError
 
-RETRY_PAUSE = 0.05  # seconds between looks at devices that somebody still has: the kernel tells nobody
+_DEVICE_PAUSE = 0.05  # seconds between looks at devices that somebody still has: the kernel tells nobody
+_CLAIM_PAUSE = 0.2  # seconds between looks at claims that another run holds: it may do so for long
 _PATIENCE = 2.0  # seconds until we say that we wait for one
 
 Process = dict[str, Any]
@@ -35,7 +36,8 @@ class Starter:
     """Starts what the latest plan has for this host.
 
     `is_waiting` from the moment it is given a plan until its processes are started, or the wait is called off;
-    `is_polling` says that nobody will tell when the wait is over. The template's pid is kept among `spared`.
+    `retry_pause` says after how many seconds to try again, None when it is told that the wait is over. The template's
+    pid is kept among `spared`.
     """
 
     def __init__(self, host: str, emit: Emit, claims: Claims, spared: set[int]) -> None:
@@ -50,7 +52,7 @@ class Starter:
         self._waits_since = 0.0
         self._has_told = False
         self.is_waiting = False
-        self.is_polling = False
+        self.retry_pause: float | None = None
 
     def take(self, plan: dict[str, Any], own: str, *, is_alone: bool) -> None:
         """A new plan is to be started; where it is alone, what only the plan before it claimed is given back."""
@@ -64,8 +66,8 @@ class Starter:
 
     def start(self) -> Started | None:
         """Start the plan's processes; None while something that they need is not there."""
-        self.is_polling = self._lacks_claims() or self._lacks_devices()
-        if self.is_polling:
+        self.retry_pause = _CLAIM_PAUSE if self._lacks_claims() else _DEVICE_PAUSE if self._lacks_devices() else None
+        if self.retry_pause is not None:
             return None
         processes = [*self._ours("services"), *self._ours("ranks")]
         environments = [self._environment(process) for process in processes]
@@ -85,7 +87,7 @@ class Starter:
         """Whether another run holds what this attempt needs; it was free when the attempt was planned."""
         try:
             taken = self._claims.take(self._claimed(), self._plan.get("run", ""))
-            reason = f"{taken} is held by run {read_holder(taken).get('run')}" if taken else ""
+            reason = f"{taken} is held by run {read_holder(taken).get('run') or '?'}" if taken else ""
         except OSError as error:
             reason = str(error)
         return self._tell_of_wait(reason)

@@ -46,7 +46,6 @@ class Template:
         self.interpreter = interpreter
         self.is_ready = False
         self.refusal: str | None = None
-        self.imported: tuple[str, ...] = ()
         self._owned = frozenset(owned)
         self._cwd = processes[0]["cwd"]
         self._environment = in_common(environments)
@@ -82,7 +81,6 @@ class Template:
             self._refuse(message["refused"])
             return
         self._read = frozenset(message["read"])
-        self.imported = tuple(message["imported"])
         self.is_ready = True
 
     def ended(self, code: int) -> None:
@@ -133,10 +131,6 @@ class Template:
             self._refuse(self._why_ended() if has_ended else f"it does not answer: {error}")
             raise TemplateError(self.refusal) from None
         return pids
-
-    def close(self) -> None:
-        """End the template; what was forked from it goes on."""
-        self._refuse("it was ended")
 
     def _refuse(self, reason: str) -> None:
         """It is of no use any more; the first reason stays."""

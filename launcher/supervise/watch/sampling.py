@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from launcher.logs.metrics import StepLoss, marked_lines, observe
 from launcher.logs.progress import RankProgress, advance
-from launcher.logs.survey import survey
+from launcher.logs.survey import share_of, survey
+from launcher.supervise.watch.standstill import Signs
 
-_FIRST_LOOK = 1 << 20  # bytes of the head and the tail of a log that is there already
+_FIRST_LOOK = 1 << 20  # bytes of the head and the tail of a log that is there already; less for one of many
 _NEWEST = 1 << 18  # bytes read at a look, the newest
 _FIRST_LINES = 16  # of those that may say something: how long training is, where it resumed
 _LAST_LINES = 32  # where it stands
@@ -21,28 +22,45 @@ _LAST_LINES = 32  # where it stands
 class Look:
     """What is new in a rank's log: written `at` the latest (seconds since the epoch).
 
-    `stepped` says that a step line is among it, `marked` any line that tells of training.
+    `stepped` says that a step line is among it, `marked` any line that tells of training. At the first look nobody
+    knows when those lines were written.
     """
 
     rank: int
     at: float
     stepped: bool
     marked: bool
+    is_first: bool = False
 
 
 class LogSampler:
-    """One rank's log, of which a chatty one costs no more than the newest part of what it wrote."""
+    """The log of one of so many ranks; a chatty one costs no more than the newest part of what it wrote.
 
-    def __init__(self, rank: int, path: Path) -> None:
+    `stepped`, `marked` and `grew` are when there was last something of the kind.
+    """
+
+    def __init__(self, rank: int, path: Path, ranks: int) -> None:
         self._rank = rank
         self._path = path
+        self._budget = min(_FIRST_LOOK, share_of(ranks))
         self._size = -1
         self._offset = 0
         self._looked = 0.0
         self.progress = RankProgress()
+        self.stepped: float | None = None
+        self.marked: float | None = None
+        self.grew: float | None = None
 
     def look(self, now: float) -> Look | None:
         """What has come since the last look; None when the log has not grown."""
+        look = self._look(now)
+        if look is not None:
+            self.grew = look.at
+            self.marked = look.at if look.marked else self.marked
+            self.stepped = look.at if look.stepped else self.stepped
+        return look
+
+    def _look(self, now: float) -> Look | None:
         try:
             status = os.stat(self._path)  # noqa: PTH116 - half the cost of Path.stat, once a second and rank
         except OSError:
@@ -50,7 +68,7 @@ class LogSampler:
         if status.st_size == self._size or not status.st_size:
             return None
         # A clock elsewhere (NFS) may differ from ours: what is new was written after the look before.
-        at = max(min(status.st_mtime, now), self._looked)
+        at = min(max(status.st_mtime, self._looked), now)
         self._looked = now
         if self._size < 0:
             return self._first_look(status.st_size, at)
@@ -63,9 +81,10 @@ class LogSampler:
         return Look(self._rank, at, stepped=any(isinstance(found, StepLoss) for found in seen), marked=bool(seen))
 
     def _first_look(self, size: int, at: float) -> Look:
-        found = survey(self._path, _FIRST_LOOK)
+        found = survey(self._path, self._budget)
         self._size, self._offset, self.progress = size, found.offset, found.progress
-        return Look(self._rank, at, self.progress.step is not None, self.progress != RankProgress())
+        stepped, marked = self.progress.step is not None, self.progress != RankProgress()
+        return Look(self._rank, at, stepped, marked, is_first=True)
 
     def _new_lines(self) -> Sequence[bytes]:
         """Of the newest bytes, whole lines that may say something: the first of them and the last."""
@@ -87,3 +106,26 @@ class LogSampler:
         if len(lines) > _FIRST_LINES + _LAST_LINES:
             return [*lines[:_FIRST_LINES], *lines[-_LAST_LINES:]]
         return lines
+
+
+def signs_of(looks: Sequence[Look]) -> Signs:
+    """What looks at several ranks' logs showed."""
+    return Signs(
+        stepped=max((look.at for look in looks if look.stepped), default=None),
+        marked=max((look.at for look in looks if look.marked), default=None),
+        grew=max((look.at for look in looks), default=None),
+        steps={look.rank: look.at for look in looks if look.stepped and not look.is_first},
+    )
+
+
+def signs_so_far(samplers: Sequence[LogSampler], now: float) -> Signs:
+    """What all looks at these logs have shown up to now."""
+
+    def latest(times: Iterable[float | None]) -> float | None:
+        return max((min(at, now) for at in times if at is not None), default=None)
+
+    return Signs(
+        stepped=latest(sampler.stepped for sampler in samplers),
+        marked=latest(sampler.marked for sampler in samplers),
+        grew=latest(sampler.grew for sampler in samplers),
+    )

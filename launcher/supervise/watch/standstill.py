@@ -1,13 +1,15 @@
 """Whether ranks have come to a standstill: a fold over what is seen of them.
 
 Where the log has step lines, only lines that tell of training are progress; where it has none, every growth of a log
-and every use of a processor is. Time is compared with the usual time between two step lines, and not with that of a
-step: a script may write a line every hundred steps.
+and every use of a processor is. Time is compared with the usual time between two step lines of one rank, and not with
+that of a step: a script may write a line every hundred steps.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from statistics import median
 
 from launcher.specs import Hang, HangPolicy
@@ -24,12 +26,16 @@ _SLOWER_BY = 0.125  # of the time that it has lasted: the longer it lasts, the m
 
 @dataclass(frozen=True)
 class Signs:
-    """What a look at all ranks showed, as the times at which it happened; None is nothing new."""
+    """What a look at all ranks showed, as the times at which it happened; None is nothing new.
+
+    `steps` are the times of ranks' step lines that were seen as they came.
+    """
 
     stepped: float | None = None
     marked: float | None = None
     grew: float | None = None
     use: Use | None = None
+    steps: Mapping[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,8 @@ class Pulse:
 
     `came_on` is when a line last told of training, `grew` when any line came, `stirred` when ranks were last found at
     work. `idle_from` is when they were first found not to be, since then without a break, and `held` are those that
-    could not run at all when they were measured. `gaps` are seconds between the latest step lines.
+    could not run at all when they were measured. `last` is when each rank was last seen to tell a step, and `gaps` are
+    the seconds between its latest step lines: ranks may tell the same step some time apart.
     """
 
     began: float
@@ -56,7 +63,8 @@ class Pulse:
     grew: float
     stirred: float
     stepped: float | None = None
-    gaps: tuple[float, ...] = ()
+    last: Mapping[int, float] = field(default_factory=dict)
+    gaps: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
     use: Use | None = None
     idle_from: float | None = None
     held: frozenset[int] = frozenset()
@@ -64,7 +72,24 @@ class Pulse:
     @classmethod
     def start(cls, began: float, now: float) -> Pulse:
         """Of ranks that have just been started, or that somebody else has watched until now."""
+        began = min(began, now)  # the clock may have been set back meanwhile
         return cls(began=began, watched=now, came_on=began, grew=began, stirred=began)
+
+    def anew(self, now: float, unseen: float) -> Pulse:
+        """After a time in which nobody looked, or the clock was set: of all before it only the usual gaps count."""
+        return replace(
+            self,
+            began=self.began + unseen,
+            stepped=None if self.stepped is None else self.stepped + unseen,
+            watched=now,
+            came_on=now,
+            grew=now,
+            stirred=now,
+            last={},
+            use=None,
+            idle_from=None,
+            held=frozenset(),
+        )
 
     @property
     def alive(self) -> float:
@@ -76,22 +101,36 @@ class Pulse:
         if self.stepped is None:
             return hang.seconds
         # Nobody has seen a second step yet: the first, with all that came before it, took longer than the others will.
-        usual = median(self.gaps) if self.gaps else self.stepped - self.began
+        usual = self.stepped - self.began if self._usual_gap is None else self._usual_gap
         return max(hang.seconds, _USUAL_GAPS * usual)
+
+    @cached_property
+    def _usual_gap(self) -> float | None:
+        """That of the rank that tells its steps most rarely."""
+        return max(map(median, self.gaps.values()), default=None)
 
 
 def feel(pulse: Pulse, signs: Signs) -> Pulse:
     """The pulse after one more look."""
     if signs.stepped is not None:
-        if pulse.stepped is not None and signs.stepped > pulse.stepped:
-            pulse = replace(pulse, gaps=(*pulse.gaps, signs.stepped - pulse.stepped)[-_GAPS_KEPT:])
         pulse = replace(pulse, stepped=max(signs.stepped, pulse.stepped or 0.0))
+    if signs.steps:
+        pulse = _stepped(pulse, signs.steps)
     came_on = max(pulse.came_on, signs.stepped or 0.0, signs.marked or 0.0)
     if came_on > pulse.came_on:
         pulse = replace(pulse, came_on=came_on, use=None, idle_from=None, held=frozenset())
     if signs.grew is not None:
         pulse = replace(pulse, grew=max(pulse.grew, signs.grew))
     return pulse if signs.use is None else _measured(pulse, signs.use)
+
+
+def _stepped(pulse: Pulse, steps: Mapping[int, float]) -> Pulse:
+    gaps = dict(pulse.gaps)
+    for rank, time in steps.items():
+        before = pulse.last.get(rank)
+        if before is not None and time > before:
+            gaps[rank] = (*gaps.get(rank, ()), time - before)[-_GAPS_KEPT:]
+    return replace(pulse, last={**pulse.last, **steps}, gaps=gaps)
 
 
 def _measured(pulse: Pulse, use: Use) -> Pulse:

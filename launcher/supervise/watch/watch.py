@@ -13,10 +13,11 @@ from launcher.runs.events import Event, HangFound, StragglerFound
 from launcher.runs.state import AttemptState, RankPhase, RunState
 from launcher.runs.store import RunDirectory
 from launcher.specs import HangPolicy, Recipe
+from launcher.supervise.watch.clocks import Moment, looked_away, were_set
 from launcher.supervise.watch.dump import dump, from_log, write_stacks
 from launcher.supervise.watch.milestones import milestone
 from launcher.supervise.watch.processor import use_of
-from launcher.supervise.watch.sampling import LogSampler
+from launcher.supervise.watch.sampling import LogSampler, Look, signs_of, signs_so_far
 from launcher.supervise.watch.stacks import RankStack, group
 from launcher.supervise.watch.standstill import Pulse, Signs, Verdict, feel, judge, wants_use
 from launcher.supervise.watch.stragglers import Mark, Paces, compare
@@ -37,11 +38,14 @@ class Watch:
         state: Callable[[], RunState],
         recipe: Callable[[], Recipe],
         tell: Callable[[Event], None],
+        clock: Callable[[], Moment] = Moment.now,
     ) -> None:
         self._run = run
         self._state = state
         self._recipe = recipe
         self._tell = tell
+        self._clock = clock
+        self._looked: Moment | None = None
         self._attempt = 0
         self._samplers: dict[int, tuple[int, LogSampler]] = {}  # rank to the attempt that runs it, and its log
         self._marks: dict[int, Mark] = {}
@@ -54,7 +58,7 @@ class Watch:
         while True:
             await asyncio.sleep(_PERIOD)
             try:
-                await self._look()
+                await self.look()
             except Exception:  # whatever lies in a log or in /proc, the run goes on
                 _log.exception("the ranks could not be looked at")
 
@@ -79,9 +83,10 @@ class Watch:
 
     def _last_events(self, state: RunState, attempt: AttemptState) -> list[Event]:
         self._begin(attempt)
-        self._sample(state, attempt.ranks, time.time())
+        now = self._clock().wall
+        self._sample(state, attempt.ranks, now)
         events: list[Event] = []
-        last = milestone(attempt, self._marks_of(attempt.ranks), time.time(), is_last=True)
+        last = milestone(attempt, self._marks_of(attempt.ranks), now, is_last=True)
         if last is not None:
             events.append(last)
         hang = attempt.hang
@@ -91,8 +96,26 @@ class Watch:
 
     # -- a look --------------------------------------------------------------------------------------------------------
 
-    async def _look(self) -> None:
-        state, now = self._state(), time.time()
+    async def look(self) -> None:
+        """Look at the ranks once; nothing is judged on a time in which nobody looked."""
+        began = self._clock()
+        if self._looked is not None and looked_away(self._looked, began):
+            self._look_anew(self._looked, began)
+        try:
+            await self._look(began.wall)
+        finally:
+            self._looked = self._clock()
+            if were_set(began, self._looked):
+                self._look_anew(began, self._looked)
+
+    def _look_anew(self, before: Moment, after: Moment) -> None:
+        if self._pulse is not None:
+            self._pulse = self._pulse.anew(after.wall, after.wall - before.wall)
+        if self._paces is not None:
+            self._paces = Paces(after.wall)
+
+    async def _look(self, now: float) -> None:
+        state = self._state()
         attempt = state.attempt
         if attempt is None or not attempt.busy_hosts:
             return
@@ -121,26 +144,23 @@ class Watch:
 
     def _sample(self, state: RunState, ranks: Iterable[int], now: float) -> Signs:
         """Read what is new in these ranks' logs."""
-        stepped = marked = grew = None
+        looks: list[Look] = []
         for rank in ranks:
             known = state.ranks.get(rank)
             look = self._sampler(rank, known.attempt).look(now) if known is not None else None
             if look is None:
                 continue
-            grew = max(grew or 0.0, look.at)
-            if look.marked:
-                marked = max(marked or 0.0, look.at)
-            if look.stepped:
-                stepped = max(stepped or 0.0, look.at)
-                steps = self._samplers[rank][1].progress.steps_done
-                if steps is not None:
-                    self._marks[rank] = Mark(look.at, steps)
-        return Signs(stepped, marked, grew)
+            looks.append(look)
+            steps = self._samplers[rank][1].progress.steps_done
+            if look.stepped and steps is not None:
+                self._marks[rank] = Mark(look.at, steps)
+        return signs_of(looks)
 
     def _sampler(self, rank: int, attempt: int) -> LogSampler:
         known = self._samplers.get(rank)
         if known is None or known[0] != attempt:
-            known = self._samplers[rank] = (attempt, LogSampler(rank, self._run.rank_log(attempt, rank)))
+            log = self._run.rank_log(attempt, rank)
+            known = self._samplers[rank] = (attempt, LogSampler(rank, log, self._state().world_size))
             self._marks.pop(rank, None)
         return known[1]
 
@@ -167,10 +187,11 @@ class Watch:
         """Take the pulse of the attempt; the verdict on it, unless the record has it already."""
         if self._pulse is None:
             self._pulse = Pulse.start(attempt.launched or attempt.started, now)
-            signs = self._signs_so_far(state, now)
-        exits = [rank.exit.time for rank in state.ranks.values() if rank.exit is not None]
+            running = state.ranks_in(RankPhase.RUNNING)
+            signs = signs_so_far([self._samplers[rank][1] for rank in running if rank in self._samplers], now)
+        exits = [rank.exit.time for rank in state.ranks.values() if rank.exit is not None and rank.exit.time <= now]
         if exits:  # that a rank has come to its end is progress
-            signs = Signs(signs.stepped, max(*exits, signs.marked or 0.0), signs.grew)
+            signs = replace(signs, marked=max(*exits, signs.marked or 0.0))
         self._pulse = feel(self._pulse, signs)
         hang = self._recipe().hang
         if wants_use(self._pulse, hang, now):
@@ -183,12 +204,6 @@ class Watch:
             return verdict
         return verdict if verdict.fatal and not known.fatal else None
 
-    def _signs_so_far(self, state: RunState, now: float) -> Signs:
-        """All that there is in the logs, for a pulse that begins: some of it was read before."""
-        for rank in state.ranks_in(RankPhase.RUNNING):
-            self._samplers.pop(rank, None)
-        return self._sample(state, state.ranks_in(RankPhase.RUNNING), now)
-
     def _has_done_all(self) -> bool:
         """Whether every step of the training is done: there is nothing left that a restart could do better."""
         done = overall({rank: sampler.progress for rank, (_, sampler) in self._samplers.items()})
@@ -198,7 +213,7 @@ class Watch:
         """Find out where the ranks are, and tell; unless they have come on meanwhile."""
         pids = _pids(self._state())
         stacks = await dump(pids)
-        state, now = self._state(), time.time()
+        state, now = self._state(), self._clock().wall
         attempt = state.attempt
         if attempt is None or attempt.number != self._attempt or not _is_watchable(state, attempt):
             return
@@ -253,7 +268,7 @@ def asks_for_stacks(attempt: AttemptState) -> bool:
 
 
 def _is_watchable(state: RunState, attempt: AttemptState) -> bool:
-    """Whether ranks can be expected to come on: all are started, none has failed in a gang, nobody stops them."""
+    """Whether ranks can be expected to come on: all are started, and nobody stops them."""
     return (
         bool(state.count(RankPhase.RUNNING))
         and not state.count(RankPhase.WAITING)

@@ -45,6 +45,12 @@ def test_a_rank_that_is_held_where_all_are_is_odd_too() -> None:
     assert group([at(0, REDUCE), at(1, REDUCE, state="T"), at(2, REDUCE)]).odd == (1,)
 
 
+def test_when_some_are_held_only_they_are_odd_wherever_the_others_are() -> None:
+    others = [at(0, REDUCE), at(1, REDUCE), at(2, MAIN), at(4, REDUCE)]
+    assert group([*others, at(3, LOAD, state="T"), at(5, REDUCE, state="t")]).odd == (3, 5)
+    assert group([*others, at(3, LOAD, state="D")]).odd == (2, 3)
+
+
 def test_when_all_are_in_one_place_none_is_odd() -> None:
     found = group([at(rank, REDUCE) for rank in range(4)])
     assert (found.words, found.odd) == ("ranks 0-3 in all_reduce (train.py:41)", ())

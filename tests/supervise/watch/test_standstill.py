@@ -37,7 +37,8 @@ class Ranks:
             self.used = {rank: used + self.cores[rank] for rank, used in self.used.items()}
             stepped = self.now if self.now in steps else None
             grew = self.now if grows or stepped or self.now in marked else None
-            self.pulse = feel(self.pulse, Signs(stepped, self.now if self.now in marked else None, grew))
+            told = dict.fromkeys(self.used, float(self.now)) if stepped else {}
+            self.pulse = feel(self.pulse, Signs(stepped, self.now if self.now in marked else None, grew, steps=told))
             if wants_use(self.pulse, self.hang, self.now):
                 self.measured += 1
                 self.pulse = feel(self.pulse, Signs(use=Use(self.now, self.used, held=self.held)))
@@ -68,6 +69,30 @@ def test_until_a_second_step_has_come_the_first_one_says_how_long_a_step_may_tak
     ranks.until(399, grows=True)
     ranks.until(2000, steps=(400,))
     assert ranks.first == (1600, Verdict(since=400, limit=1200, fatal=True))
+
+
+def test_ranks_that_tell_the_same_step_some_time_apart_have_the_time_of_a_step_as_their_usual_one() -> None:
+    pulse = Pulse.start(0, 0)
+    for step in range(1, 10):
+        for at, rank in ((90 * step, 0), (90 * step + 2.4, 1)):
+            pulse = feel(pulse, Signs(stepped=at, grew=at, steps={rank: at}))
+    assert pulse.limit(AUTO) == 3 * 90
+
+
+def test_lines_that_were_there_already_do_not_say_how_long_a_step_takes() -> None:
+    pulse = feel(Pulse.start(0, 1000), Signs(stepped=999, grew=999))
+    pulse = feel(pulse, Signs(stepped=1001, grew=1001, steps={0: 1001}))
+    assert pulse.limit(AUTO) == 3 * 1001
+    assert feel(pulse, Signs(stepped=1091, grew=1091, steps={0: 1091})).limit(AUTO) == 3 * 90
+
+
+@pytest.mark.parametrize("jump", [100_000, -65])
+def test_a_time_in_which_nobody_looked_counts_for_nothing(jump: int) -> None:
+    ranks = Ranks()
+    ranks.until(70, steps=range(10, 21))
+    ranks.pulse, ranks.now = ranks.pulse.anew(70 + jump, jump), 70 + jump
+    ranks.until(70 + jump + 200)
+    assert ranks.first == (70 + jump + 60, Verdict(since=70 + jump, limit=60, fatal=True))
 
 
 def test_a_compilation_before_the_first_step_is_let_alone_while_it_computes() -> None:
@@ -189,8 +214,8 @@ def test_steady_steps_are_never_a_standstill(gap: int, steps: int, cores: Sequen
     ranks = Ranks(Hang(seconds=1, first_step=10_000, policy=policy), cores=cores)
     first = 5
     ranks.until(first, grows=True)
-    ranks.pulse = feel(ranks.pulse, Signs(stepped=first, grew=first))
-    ranks.pulse = feel(ranks.pulse, Signs(stepped=first + gap, grew=first + gap))
+    ranks.pulse = feel(ranks.pulse, Signs(stepped=first, grew=first, steps={0: first}))
+    ranks.pulse = feel(ranks.pulse, Signs(stepped=first + gap, grew=first + gap, steps={0: first + gap}))
     ranks.now = first + gap
     ranks.until(first + gap * steps, steps=range(first, first + gap * steps + 1, gap))
     assert ranks.verdicts == []

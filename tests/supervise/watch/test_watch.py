@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from launcher.runs.state import RunState
 from launcher.runs.store import RunDirectory
 from launcher.specs import Framework, Hang, Recipe
 from launcher.supervise.watch import Watch
+from launcher.supervise.watch.clocks import Moment
 
 RANKS = 2
 RECIPE = Recipe(name="r", framework=Framework.PLAIN, ranks=RANKS, script="r.py", hang=Hang(seconds=1))
@@ -71,9 +73,10 @@ class Run:
         self.told.append(event)
         self.state = fold([event], self.state)
 
-    def watch(self) -> Watch:
+    def watch(self, clock: Callable[[], Moment] = Moment.now, hang: Hang = RECIPE.hang) -> Watch:
         """Another supervisor's watch."""
-        return Watch(self.directory, lambda: self.state, lambda: RECIPE, self.tell)
+        recipe = RECIPE.model_copy(update={"hang": hang})
+        return Watch(self.directory, lambda: self.state, lambda: recipe, self.tell, clock)
 
     def watched(self, seconds: float, until: type[Event] | None = None) -> None:
         """Let another supervisor watch for so long, or until it has told of such an event."""
@@ -141,3 +144,46 @@ def test_the_last_steps_of_an_attempt_are_told_before_anything_is_decided_and_on
 def test_a_run_without_logs_or_steps_has_nothing_to_catch_up_with(run: Run) -> None:
     run.state = fold([HostIdle(time=time.time(), host="a", attempt=1)], run.state)
     assert run.watch().catch_up() == []
+
+
+class Clock:
+    """Stands still unless it is told to go on."""
+
+    def __init__(self) -> None:
+        self.moment = Moment(time.time(), 100.0)
+
+    def __call__(self) -> Moment:
+        return self.moment
+
+    def pass_by(self, wall: float, steady: float) -> None:
+        self.moment = Moment(self.moment.wall + wall, self.moment.steady + steady)
+
+
+@pytest.mark.parametrize(
+    ("wall", "steady"),
+    [(7200, 1), (7200, 7200), (-7200, 1), (-30, 1)],
+    ids=["suspended", "paused", "set back", "set back a little"],
+)
+def test_a_time_in_which_nobody_looked_is_no_standstill_and_hides_none(run: Run, wall: float, steady: float) -> None:
+    clock = Clock()
+    watch = run.watch(clock, Hang(seconds=60))
+
+    def look(seconds: int) -> None:
+        for _ in range(seconds):
+            clock.pass_by(1, 1)
+            asyncio.run(watch.look())
+
+    for steps in range(1, 9):
+        for rank in range(RANKS):
+            run.write(steps, steps)
+            os.utime(run.log(rank), (clock.moment.wall + 1,) * 2)
+        look(1)
+    look(20)
+    clock.pass_by(wall, steady)
+    back = clock.moment.wall
+    look(58)
+    assert not any(isinstance(event, HangFound) for event in run.told)
+    look(40)
+    (hang,) = [event for event in run.told if isinstance(event, HangFound)]
+    assert hang.fatal
+    assert 0 <= hang.since - back <= 2

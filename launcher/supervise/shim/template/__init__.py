@@ -2,8 +2,8 @@
 
 Run as a folder with the recipe's own interpreter and flags, `PYTHON [FLAGS] template CONTROL`, it reads and writes JSON
 lines on the socket CONTROL. First it is told for which command line it is meant, `{"tail": [SCRIPT, ARG, ...], "limit":
-SECONDS}`; it imports the libraries of that script and answers `{"imported": [...], "read": [...]}`, or `{"refused":
-REASON}` when ranks forked from it could differ from started ones. Imports that take longer than the limit end it by
+SECONDS}`; it imports the libraries of that script and answers `{"read": [VARIABLE, ...]}`, or `{"refused": REASON}`
+when ranks forked from it could differ from started ones. Imports that take longer than the limit end it by
 SIGALRM. From then on
 
     {"fork": [{"tail", "env", "cwd", "log"}, ...]}      is answered by {"pids": [PID or null, ...]}

@@ -17,7 +17,6 @@ import gc
 import json
 import os
 import signal
-import time
 from collections.abc import Container, Iterator
 from typing import Any
 
@@ -137,7 +136,6 @@ def prepare(control: Control, wanted: dict[str, Any], files_at_start: Container[
     """Import, check, and report; ends the process when it cannot be trusted."""
     tail = wanted["tail"]
     signal.alarm(wanted["limit"])
-    began = time.monotonic()
     try:
         sys.argv[:] = tail
         sys.modules["__main__"] = fresh_main(os.path.join(os.getcwd(), tail[0]))
@@ -145,7 +143,7 @@ def prepare(control: Control, wanted: dict[str, Any], files_at_start: Container[
             imports = Imports(tail[0])
         except (OSError, SyntaxError, ValueError) as error:
             raise RefusedError(f"cannot read what {tail[0]} imports: {error}") from None
-        imported, read = import_libraries(imports.found)
+        read = import_libraries(imports.found)
         sys.stdout.flush()
         sys.stderr.flush()
         check_trust(imports.folder, files_at_start)
@@ -154,7 +152,7 @@ def prepare(control: Control, wanted: dict[str, Any], files_at_start: Container[
         os._exit(0)
     signal.alarm(0)
     gc.freeze()  # a collection in a rank would write to every object, and so copy every page
-    control.send(imported=imported, read=read, seconds=round(time.monotonic() - began, 3))
+    control.send(read=read)
 
 
 def main() -> list[str]:

@@ -19,20 +19,20 @@ class WatchedEnvironment(os._Environ):  # type: ignore[type-arg]
         return super().__getitem__(name)
 
 
-def import_libraries(wanted: Iterable[tuple[str, tuple[str, ...]]]) -> tuple[list[str], list[str]]:
+def import_libraries(wanted: Iterable[tuple[str, tuple[str, ...]]]) -> list[str]:
     """Import what can be found of these modules and the names from each.
 
-    Returns the modules that were imported, and the environment variables that were read meanwhile. Raises RefusedError
-    when an import fails half-way.
+    Returns the environment variables that were read meanwhile. Raises RefusedError when an import fails half-way.
     """
     os.environ.__class__ = WatchedEnvironment
-    imported = [module for module, names in wanted if _import(module, names)]
+    for module, names in wanted:
+        _import(module, names)
     os.environ.__class__ = os._Environ
-    return imported, sorted(WatchedEnvironment.names_read)
+    return sorted(WatchedEnvironment.names_read)
 
 
-def _import(module: str, names: tuple[str, ...]) -> bool:
-    """Whether it is installed; one that is not is for the rank to meet, perhaps in a `try`.
+def _import(module: str, names: tuple[str, ...]) -> None:
+    """Import what is installed; what is not is for the rank to meet, perhaps in a `try`.
 
     One that fails otherwise has left traces in the process, and might fail differently when a rank tries again.
     """
@@ -41,7 +41,5 @@ def _import(module: str, names: tuple[str, ...]) -> bool:
     except ModuleNotFoundError as error:
         if error.name is None or not (module == error.name or module.startswith(error.name + ".")):
             raise RefusedError(f"importing {module} failed: {error}") from None
-        return False
     except BaseException as error:
         raise RefusedError(f"importing {module} failed: {type(error).__name__}: {error}") from None
-    return True
