@@ -113,7 +113,7 @@ async def _ask(op: str, start: bool) -> tuple[dict[str, object], asyncio.StreamW
 
 
 async def remove_remains() -> None:
-    """Remove what a head that was killed has left; returns at once where no head was, at its end where it ends itself.
+    """Remove what a head that was killed has left; returns at once where no head was, or one lives, which ends itself.
 
     A head that was killed holds its lock until the kernel has taken it down, and parts of its Ray write there still.
     """
@@ -123,7 +123,19 @@ async def remove_remains() -> None:
         if lock.try_acquire():
             shutil.rmtree(ray_directory(), ignore_errors=True)
             lock.release()
+        elif await _lives():
+            return
         await asyncio.sleep(_PAUSE)
+
+
+async def _lives() -> bool:
+    """Whether a head takes connections."""
+    try:
+        _, writer = await asyncio.open_unix_connection(str(ray_directory() / "head.sock"))
+    except OSError:
+        return False
+    writer.close()
+    return True
 
 
 def _checked(answer: dict[str, object]) -> dict[str, object]:
