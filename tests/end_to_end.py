@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,11 +35,16 @@ def npu_launch(*arguments: str | Path, timeout: float = 90) -> Outcome:
     return Outcome(done.returncode, done.stdout, done.stderr)
 
 
-@contextmanager
-def npu_launch_beside(*arguments: str | Path) -> Iterator[subprocess.Popen[str]]:
+def npu_launch_beside(*arguments: str | Path) -> AbstractContextManager[subprocess.Popen[str]]:
     """Run the command beside the test, which may signal it."""
+    return beside(COMMAND, *arguments)
+
+
+@contextmanager
+def beside(*command: str | Path) -> Iterator[subprocess.Popen[str]]:
+    """Run a command beside the test, and kill it if it has not ended by then."""
     process = subprocess.Popen(
-        [COMMAND, *map(str, arguments)],
+        [*map(str, command)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

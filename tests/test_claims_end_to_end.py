@@ -8,8 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 import psutil
@@ -22,6 +21,7 @@ from launcher.runs.store import RunDirectory, all_runs, find_run, runtime_path
 from launcher.supervise.shim.claims import is_claimed, read_holder
 from tests.end_to_end import (
     Outcome,
+    beside,
     is_alive,
     latest,
     npu_launch,
@@ -57,22 +57,8 @@ def on_npus(*arguments: str | Path) -> Outcome:
     return Outcome(done.returncode, done.stdout, done.stderr)
 
 
-@contextmanager
-def on_npus_beside(*arguments: str | Path) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        [sys.executable, "-c", NPUS, *map(str, arguments)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
+def on_npus_beside(*arguments: str | Path) -> AbstractContextManager[subprocess.Popen[str]]:
+    return beside(sys.executable, "-c", NPUS, *arguments)
 
 
 def npu_recipe(folder: Path, script: str = SLEEP, **fields: object) -> Path:
