@@ -1,0 +1,69 @@
+"""How a host is reached: one way to run a command there, whether it is this machine or another."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command said. `code` is None when it did not run to its end, and `problem` says why."""
+
+    code: int | None
+    stdout: bytes = b""
+    stderr: bytes = b""
+    problem: str = ""
+
+
+class Reach(Protocol):
+    """A way to one host. It is used by one thread at a time."""
+
+    def run(self, argv: Sequence[str], *, input: bytes = b"", timeout: float) -> Answer:
+        """Run a command to its end, or end it after so many seconds.
+
+        Raises InfrastructureError when the host cannot be reached: which is not the same as a command that failed.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of the connection, if there is one."""
+        ...
+
+
+@dataclass(frozen=True)
+class ThisMachine:
+    """The machine that we run on; `environment` is added to our own."""
+
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def run(self, argv: Sequence[str], *, input: bytes = b"", timeout: float) -> Answer:
+        """Run a command in a process group of its own, which ends whole when the time is over."""
+        try:
+            process = subprocess.Popen(
+                list(argv),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env={**os.environ, **self.environment},
+                start_new_session=True,
+            )
+        except OSError as error:
+            return Answer(None, problem=f"{argv[0]}: {error.strerror}")
+        with process:
+            try:
+                stdout, stderr = process.communicate(input, timeout)
+            except subprocess.TimeoutExpired:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                stdout, stderr = process.communicate()
+                return Answer(None, stdout, stderr, f"{argv[0]} did not end within {timeout:g} s")
+            return Answer(process.returncode, stdout, stderr)
+
+    def close(self) -> None:
+        """Nothing is held."""
