@@ -127,8 +127,8 @@ class Unread:
 class HostReport:
     """All that one host says of itself.
 
-    `packages` has the keys driver, firmware, cann, nnae, python, torch, torch_npu, mindspore, tensorflow, as far as they
-    are installed; `limits` the soft limits of the user (`nofile`, `nproc`, `memlock`, `stack`; None: unlimited);
+    `packages` has the keys driver, firmware, cann, nnae, python, torch, torch_npu, mindspore, tensorflow, as far as
+    they are installed; `limits` the soft limits of the user (`nofile`, `nproc`, `memlock`, `stack`; None: unlimited);
     `device_nodes` the ids of `/dev/davinciN`; `hccn_conf` the addresses by device id; `listening` the TCP ports in use
     of those that were asked about; `reserved_ports` what the kernel gives to nobody (ip_local_reserved_ports).
     """
