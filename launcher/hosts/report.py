@@ -8,10 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from types import MappingProxyType
-from typing import Any
-
-_NONE: Mapping[Any, Any] = MappingProxyType({})
 
 
 class Health(str, Enum):
@@ -139,15 +135,15 @@ class HostReport:
     clock: Clock
     npus: tuple[Npu, ...] = ()
     device_nodes: tuple[int, ...] = ()
-    hccn_conf: Mapping[int, str] = field(default=_NONE)
-    packages: Mapping[str, Package] = field(default=_NONE)
+    hccn_conf: Mapping[int, str] = field(default_factory=dict)
+    packages: Mapping[str, Package] = field(default_factory=dict)
     filesystems: tuple[Filesystem, ...] = ()
-    limits: Mapping[str, int | None] = field(default=_NONE)
+    limits: Mapping[str, int | None] = field(default_factory=dict)
     listening: tuple[int, ...] = ()
     reserved_ports: tuple[tuple[int, int], ...] = ()
-    paths: Mapping[str, PathKind] = field(default=_NONE)
+    paths: Mapping[str, PathKind] = field(default_factory=dict)
     addresses: tuple[str, ...] = ()  # of its own network cards
     cpus: int | None = None
     memory: int | None = None  # bytes
-    environment: Mapping[str, str] = field(default=_NONE)  # what set_env.sh leaves, where it was asked for
+    environment: Mapping[str, str] = field(default_factory=dict)  # what set_env.sh leaves, where it was asked for
     unread: tuple[Unread, ...] = ()

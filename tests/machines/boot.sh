@@ -1,0 +1,36 @@
+#!/bin/bash
+# The first process of a machine: makes its file system, which is this machine's with every change kept apart in memory.
+# boot.sh FOLDER NAME SIZE sshd|- FILES...: what is in the folders FILES lies over the root, the last on top.
+set -eu
+folder=$1 name=$2 size=$3 service=$4
+root=$folder/root
+
+hostname "$name"
+mount -t tmpfs -o "size=$size,mode=0755" tmpfs "$folder/disk"
+mkdir "$folder/disk/upper" "$folder/disk/work"
+for files in "${@:5}"; do cp -a "$files/." "$folder/disk/upper/"; done
+mount -t overlay -o "lowerdir=/,upperdir=$folder/disk/upper,workdir=$folder/disk/work" overlay "$root"
+mount -t proc proc "$root/proc"
+mount -t sysfs sysfs "$root/sys"
+mount -t tmpfs -o mode=0755 tmpfs "$root/dev"
+for node in null zero full random urandom tty; do
+  : > "$root/dev/$node"
+  mount --bind "/dev/$node" "$root/dev/$node"
+done
+ln -s /proc/self/fd "$root/dev/fd"
+mkdir "$root/dev/pts" "$root/dev/shm"
+mount -t devpts -o newinstance,ptmxmode=0666 devpts "$root/dev/pts"
+ln -s pts/ptmx "$root/dev/ptmx"
+mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
+mount -t tmpfs -o mode=0755 tmpfs "$root/run"
+mount -t tmpfs -o mode=0700 tmpfs "$root/root"
+cp -a "$folder/home/." "$root/root/"
+rm -rf "$root"/tmp/npu-launch-*
+mkdir -p "$root/run/sshd"
+
+# bash, and not sshd, is the first process: whatever loses its parent has to be waited for. SIGTERM ends nothing here.
+exec chroot "$root" /bin/bash -c '
+  [[ "$1" != sshd ]] || /usr/sbin/sshd -E /run/sshd.log
+  : > /run/booted
+  while :; do sleep 86400 & wait; done
+' "$name" "$service"
