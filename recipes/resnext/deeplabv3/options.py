@@ -60,7 +60,7 @@ class Options:
     seed: int = _option(1, "decides initial weights, order of the images, augmentation and synthetic images")
 
     # evaluation
-    eval_every: int = _option(1, "epochs between evaluations (0: only before the first and after the last)")
+    eval_every: int = _option(1, "epochs between evaluations (0: only after the last)")
 
     # checkpoints
     checkpoint_dir: str = _option("", "folder of checkpoints (empty: none are written)")

@@ -1,4 +1,4 @@
-"""A training run, from the evaluation of the untrained network to the last checkpoint."""
+"""A training run, from the first step to the evaluation of the trained network."""
 
 from __future__ import annotations
 
@@ -110,8 +110,6 @@ class _Run:
         """Train from the current step to the last, or to `--stop_at_step`."""
         options, spe = self.options, self.sampling.steps_per_epoch
         say(console.training(options.epochs, spe, options.batch_size, self.group.ranks))
-        if self.step == 0:
-            self._evaluate(epoch=0)
         last_step = min(self.last_step, options.stop_at_step or self.last_step)
         while self.step < last_step:
             epoch = self.step // spe + 1
