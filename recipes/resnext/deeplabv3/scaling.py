@@ -20,6 +20,10 @@ def is_dynamic(scaler: ms.amp.LossScaler) -> bool:
     return isinstance(scaler, ms.amp.DynamicLossScaler)
 
 
+def is_off(scaler: ms.amp.LossScaler) -> bool:
+    return not is_dynamic(scaler) and float(scaler.scale_value.asnumpy()) == 1.0
+
+
 def state(scaler: ms.amp.LossScaler) -> list[Parameter]:
     """What a resumed run needs of the scaler: the scale and, if dynamic, the steps since it last changed."""
     return [scaler.scale_value, scaler.counter] if is_dynamic(scaler) else []

@@ -46,7 +46,7 @@ class TrainStep:
             self.accumulate = _Accumulate(gradients, optimizer.parameters)
             self.update = _UpdateFromSums(update, self.accumulate)
         needed = ranks > 1 or scaling.is_dynamic(scaler)
-        self.share_statistics = SharedStatistics(network, ranks) if needed else None
+        self.share_statistics = SharedStatistics(network, ranks, scaling.is_dynamic(scaler)) if needed else None
 
     def __call__(self, micro_batches: Iterable[tuple[np.ndarray, np.ndarray]]) -> StepResult:
         """Train on float32 images (batch, 3, H, W) with int32 classes (batch, H, W), `accumulation` times."""
@@ -89,7 +89,7 @@ class _Update(nn.Cell):
 
     def __init__(self, optimizer, scaler, accumulation, ranks):
         super().__init__(auto_prefix=False)
-        self.optimizer, self.scaler = optimizer, scaler
+        self.optimizer, self.scaler, self.is_scaled = optimizer, scaler, not scaling.is_off(scaler)
         self.share, self.loss_share = 1.0 / accumulation, 1.0 / (accumulation * ranks)
         self.grouped = ranks > 1
         if self.grouped:
@@ -102,7 +102,11 @@ class _Update(nn.Cell):
             loss = self.sum_over_ranks(loss)
             gradients = self.average(gradients)
         loss = loss * self.loss_share
-        gradients = self.each(ops.partial(_times, self.share), self.scaler.unscale(gradients))
+        # Gradients times 1 are the same gradients, but more of a graph for every rank to compile.
+        if self.is_scaled:
+            gradients = self.scaler.unscale(gradients)
+        if self.share != 1.0:
+            gradients = self.each(ops.partial(_times, self.share), gradients)
         finite = ops.logical_and(ms.amp.all_finite(gradients), ops.isfinite(loss))
         if finite:
             loss = ops.depend(loss, self.optimizer(gradients))
