@@ -7,8 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -20,45 +19,28 @@ from launcher.runs.state import RunPhase
 from launcher.runs.store import RunDirectory, all_runs, find_run, runtime_path
 from launcher.supervise.shim.claims import is_claimed, read_holder
 from tests.end_to_end import (
-    Outcome,
-    beside,
     is_alive,
     latest,
     npu_launch,
+    npu_launch_beside,
     pids,
     wait_for,
     wait_until_ended,
     wait_until_running,
     write_recipe,
 )
+from tests.site import Site
 
 pytestmark = pytest.mark.usefixtures("home")
 SLEEP = "exec sleep 60"
 
-# The command on a machine with eight NPUs: their device nodes are all that it asks the machine for.
-NPUS = """
-import os
-from launcher.hosts import this_machine
-this_machine.device_ids = lambda root: tuple(range(8))
-from launcher.cli.main import main
-os._exit(main())
-"""
 
-
-def on_npus(*arguments: str | Path) -> Outcome:
-    done = subprocess.run(
-        [sys.executable, "-c", NPUS, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        stdin=subprocess.DEVNULL,
-    )
-    assert "Traceback" not in done.stderr, done.stderr
-    return Outcome(done.returncode, done.stdout, done.stderr)
-
-
-def on_npus_beside(*arguments: str | Path) -> AbstractContextManager[subprocess.Popen[str]]:
-    return beside(sys.executable, "-c", NPUS, *arguments)
+@pytest.fixture(autouse=True)
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine with eight NPUs."""
+    (host,) = Site(tmp_path / "site", 1, "910B3").hosts
+    for name, value in host.environment.items():
+        monkeypatch.setenv(name, value)
 
 
 def npu_recipe(folder: Path, script: str = SLEEP, **fields: object) -> Path:
@@ -68,7 +50,7 @@ def npu_recipe(folder: Path, script: str = SLEEP, **fields: object) -> Path:
 
 
 def started(recipe: Path, *options: str) -> RunDirectory:
-    done = on_npus("run", "-d", recipe, *options)
+    done = npu_launch("run", "-d", recipe, *options)
     assert done.code == ExitCode.OK, done.err
     return find_run(done.out.strip())
 
@@ -98,7 +80,7 @@ def test_a_second_run_takes_free_devices_and_other_ports(tmp_path: Path) -> None
 
 def test_a_run_is_refused_when_too_few_devices_are_free_and_the_holder_is_named(tmp_path: Path) -> None:
     first = started(npu_recipe(tmp_path, ranks=6))
-    refused = on_npus("run", npu_recipe(tmp_path, name="next"))
+    refused = npu_launch("run", npu_recipe(tmp_path, name="next"))
     assert refused.code == ExitCode.PREFLIGHT_REFUSED
     assert "2 of 8 devices are free" in refused.err
     assert f"run {first.id}" in refused.err
@@ -109,7 +91,7 @@ def test_a_run_is_refused_when_too_few_devices_are_free_and_the_holder_is_named(
 
 def test_a_run_that_waits_in_line_starts_when_devices_are_free(tmp_path: Path) -> None:
     first = started(npu_recipe(tmp_path, ranks=8))
-    with on_npus_beside("run", npu_recipe(tmp_path, "true", name="next"), "--wait") as waiting:
+    with npu_launch_beside("run", npu_recipe(tmp_path, "true", name="next"), "--wait") as waiting:
         assert waiting.stderr is not None
         assert f"run {first.id}" in waiting.stderr.readline()
         assert len(all_runs()) == 1
@@ -122,10 +104,10 @@ def test_a_run_that_waits_in_line_starts_when_devices_are_free(tmp_path: Path) -
 def test_who_comes_first_is_served_first(tmp_path: Path) -> None:
     recipe = npu_recipe(tmp_path, ranks=8)
     first = started(recipe)
-    with on_npus_beside("run", recipe, "-d", "--name", "one", "--wait") as one:
+    with npu_launch_beside("run", recipe, "-d", "--name", "one", "--wait") as one:
         assert one.stderr is not None
         assert "waits for 8 free devices" in one.stderr.readline()
-        with on_npus_beside("run", recipe, "-d", "--name", "two", "--wait") as two:
+        with npu_launch_beside("run", recipe, "-d", "--name", "two", "--wait") as two:
             assert two.stderr is not None
             assert "waits in line, behind" in two.stderr.readline()
             stop(first)
@@ -141,7 +123,7 @@ def test_who_comes_first_is_served_first(tmp_path: Path) -> None:
 def test_an_interrupt_leaves_the_line(tmp_path: Path) -> None:
     recipe = npu_recipe(tmp_path, ranks=8)
     first = started(recipe)
-    with on_npus_beside("run", recipe, "--wait") as head, on_npus_beside("run", recipe, "--wait") as behind:
+    with npu_launch_beside("run", recipe, "--wait") as head, npu_launch_beside("run", recipe, "--wait") as behind:
         for waiting in (head, behind):
             assert waiting.stderr is not None
             assert "waits" in waiting.stderr.readline()
@@ -156,7 +138,7 @@ def test_an_interrupt_leaves_the_line(tmp_path: Path) -> None:
 def test_runs_one_after_the_other_find_the_devices_free(tmp_path: Path) -> None:
     recipe = npu_recipe(tmp_path, "true", ranks=8)
     for _ in range(3):
-        assert on_npus("run", recipe).code == ExitCode.OK
+        assert npu_launch("run", recipe).code == ExitCode.OK
 
 
 def test_a_run_keeps_its_devices_through_a_restart(tmp_path: Path) -> None:

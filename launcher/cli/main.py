@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from launcher.cli import down, logs, plan, ps, rerun, run, status, stop, up
+from launcher.cli import check, discover, down, logs, plan, ps, ranktable, rerun, run, schema, status, stop, up
 from launcher.cli.output import accept_any_text, complain, open_closed_streams, silence
 from launcher.errors import ExitCode, NpuLaunchError
 
@@ -28,7 +28,21 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for _command in (run.run, plan.plan, ps.ps, status.status, logs.logs, stop.stop, rerun.rerun, up.up, down.down):
+for _command in (
+    run.run,
+    plan.plan,
+    check.check,
+    ps.ps,
+    status.status,
+    logs.logs,
+    stop.stop,
+    rerun.rerun,
+    up.up,
+    down.down,
+    ranktable.ranktable,
+    schema.schema,
+    discover.discover,
+):
     app.command()(_command)
 
 

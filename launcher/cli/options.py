@@ -27,6 +27,17 @@ def raise_not(option: str, text: str, expected: str) -> NoReturn:
     raise UsageError(f"{option} is '{text}'", expected=expected)
 
 
+def one_of(option: str, *words: str) -> Callable[[str], str]:
+    """What lets only these words be an option's text; it raises UsageError for any other."""
+
+    def parse(text: str) -> str:
+        if text not in words:
+            raise_not(option, text, f"{', '.join(words[:-1])} or {words[-1]}")
+        return text
+
+    return parse
+
+
 RecipeArgument = Annotated[Path, typer.Argument(metavar="RECIPE", help="What to run: a YAML file.", show_default=False)]
 ClusterOption = Annotated[
     Path | None,
@@ -76,5 +87,15 @@ RunArgument = Annotated[
 DetachOption = Annotated[bool, typer.Option("-d", "--detach", help="Print the run's id and do not follow the run.")]
 WaitOption = Annotated[
     bool, typer.Option("--wait", help="Wait in line for devices that other runs have, instead of refusing.")
+]
+PreflightOption = Annotated[
+    str | None,
+    typer.Option(
+        "--preflight",
+        metavar="[off|fast|full]",
+        parser=one_of("--preflight", "off", "fast", "full"),
+        help="How closely to look at the hosts first; default: what the recipe says, else fast.",
+        show_default=False,
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from launcher.cli.options import DetachOption, RunArgument, SetOption, WaitOption
+from launcher.cli.options import DetachOption, PreflightOption, RunArgument, SetOption, WaitOption
 
 if TYPE_CHECKING:
     from launcher.runs.state import RunState
@@ -23,6 +23,7 @@ def rerun(
     set_: SetOption = None,
     detach: DetachOption = False,
     wait: WaitOption = False,
+    preflight: PreflightOption = None,
 ) -> int:
     """Start a run that has ended again, from its newest checkpoint.
 
@@ -32,7 +33,7 @@ def rerun(
     npu-launch rerun my-sweep --ranks failed
     """
     from launcher.cli.interrupts import Interrupts
-    from launcher.cli.run import line_of, tell_detached
+    from launcher.cli.run import line_of, preflight_of, tell_detached, warn
     from launcher.runs.store import find_run
     from launcher.supervise.followed_record import settle
     from launcher.supervise.launch import rerun as start_again
@@ -42,7 +43,14 @@ def rerun(
     chosen = _chosen(ranks, before)
     with Interrupts() as interrupts:
         line = line_of(interrupts) if wait else None
-        start_again(found, ranks=chosen, overrides=tuple(set_ or ()), line=line)
+        start_again(
+            found,
+            ranks=chosen,
+            overrides=tuple(set_ or ()),
+            line=line,
+            preflight=preflight_of(preflight),
+            tell=warn,
+        )
         if detach:
             tell_detached(found.id)
             return 0

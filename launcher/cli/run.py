@@ -13,6 +13,7 @@ from launcher.cli.options import (
     EnvOption,
     MaxRestartsOption,
     NameOption,
+    PreflightOption,
     RecipeArgument,
     SetOption,
     WaitOption,
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from launcher.cli.interrupts import Interrupts
+    from launcher.hosts.preflight.grouping import Group
     from launcher.specs import Cluster, Recipe
+    from launcher.specs.choices import Preflight
     from launcher.supervise.line import Line
 
 
@@ -35,6 +38,7 @@ def run(
     name: NameOption = None,
     max_restarts: MaxRestartsOption = None,
     wait: WaitOption = False,
+    preflight: PreflightOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan; start nothing, write nothing.")] = False,
 ) -> int:
     """Start a run and follow it until it has ended.
@@ -63,7 +67,8 @@ def run(
         put(render_text(preview(loaded, resolved, name)).rstrip("\n"))
         return 0
     with Interrupts() as interrupts:  # from here on nothing can end the command between the start and its record
-        started = start(loaded, resolved, name=name, line=line_of(interrupts) if wait else None)
+        line = line_of(interrupts) if wait else None
+        started = start(loaded, resolved, name=name, line=line, preflight=preflight_of(preflight), tell=warn)
         if detach:
             tell_detached(started.id)
             return 0
@@ -79,6 +84,25 @@ def line_of(interrupts: Interrupts) -> Line:
     from launcher.supervise.line import Line
 
     return Line(lambda text: talk(f"npu-launch: {safe_line(text)}"), interrupts)
+
+
+def preflight_of(option: str | None) -> Preflight | None:
+    """What `--preflight` says; None: what the recipe does."""
+    from launcher.specs.choices import Preflight
+
+    return None if option is None else Preflight(option)
+
+
+def warn(found: Sequence[Group]) -> None:
+    """Say on stderr what preflight warns of, each in a line."""
+    from launcher.cli.output import talk
+    from launcher.hosts.preflight.finding import Severity
+    from launcher.hosts.preflight.wording import in_one_line
+    from launcher.logs.safe import safe_line
+
+    for group in found:
+        if group.severity is Severity.WARN:
+            talk(f"npu-launch: warning: {safe_line(in_one_line(group))}")
 
 
 def overrides(sets: Sequence[str], max_restarts: int | None) -> list[str]:

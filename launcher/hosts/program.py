@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 from pathlib import Path
 
-from launcher.errors import SpecError
-from launcher.specs import Recipe
+from launcher.errors import PreflightError, SpecError
+from launcher.specs import Framework, Recipe
 
 
 def check_program(recipe: Recipe) -> None:
@@ -28,6 +29,23 @@ def check_program(recipe: Recipe) -> None:
             where=where,
             expected="a Python interpreter: a name on PATH, or a path",
         )
+
+
+def check_framework(recipe: Recipe) -> None:
+    """Refuse a framework that is not installed beside npu-launch, as far as can be told without importing it.
+
+    Raises PreflightError.
+    """
+    module = {Framework.MINDSPORE: "mindspore", Framework.PYTORCH: "torch"}.get(recipe.framework)
+    if module is None or recipe.python is not None or importlib.util.find_spec(module) is not None:
+        return
+    extra = "pip install 'npu-launch[mindspore]'" if module == "mindspore" else "pip install torch"
+    raise PreflightError(
+        f"{module} is not installed beside npu-launch",
+        where=str(recipe.source or "recipe"),
+        expected=f"framework: {recipe.framework.value} needs it",
+        remedy=f"{extra}, or name another interpreter in the recipe (python: /path/to/python)",
+    )
 
 
 def _check_executable(script: Path, where: str) -> None:

@@ -11,7 +11,7 @@ from enum import Enum
 
 
 class Health(str, Enum):
-    """The health of an NPU, as `npu-smi info` spells it (facts/tools.md: npu-smi info)."""
+    """The health of an NPU, as `npu-smi info` spells it (its reference on hiascend)."""
 
     OK = "OK"
     WARNING = "Warning"
@@ -73,7 +73,7 @@ class Package:
 
     version: str
     source: str
-    compatible: tuple[str, ...] = ()  # ranges of its counterpart: firmware for a driver, driver for firmware
+    compatible: tuple[str, ...] = ()  # "[7.0.0,7.2.99]": of its counterpart, firmware for a driver, driver for firmware
 
 
 @dataclass(frozen=True)
@@ -133,8 +133,10 @@ class HostReport:
     name: str  # the host's own name for itself
     architecture: str
     clock: Clock
+    soc: str | None = None  # of all its NPUs, as CANN spells it: "Ascend910B3"
     npus: tuple[Npu, ...] = ()
     device_nodes: tuple[int, ...] = ()
+    closed_nodes: tuple[int, ...] = ()  # those of them that the user may not read and write
     hccn_conf: Mapping[int, str] = field(default_factory=dict)
     packages: Mapping[str, Package] = field(default_factory=dict)
     filesystems: tuple[Filesystem, ...] = ()
@@ -145,5 +147,4 @@ class HostReport:
     addresses: tuple[str, ...] = ()  # of its own network cards
     cpus: int | None = None
     memory: int | None = None  # bytes
-    environment: Mapping[str, str] = field(default_factory=dict)  # what set_env.sh leaves, where it was asked for
     unread: tuple[Unread, ...] = ()

@@ -1,16 +1,13 @@
-"""This machine as a cluster, and whether a run can start on it."""
+"""This machine as a cluster."""
 
 from __future__ import annotations
 
-import importlib.util
-import os
 import socket
 from pathlib import Path
 
-from launcher.errors import PreflightError, UsageError
-from launcher.hosts.machine_files import device_ids, read_npus
-from launcher.hosts.program import check_program
-from launcher.specs import Cluster, Framework, Host, Recipe, load_cluster
+from launcher.hosts.reach import ThisMachine
+from launcher.hosts.reading.device_nodes import device_ids, machine_root
+from launcher.specs import Cluster, Host, Recipe, load_cluster
 
 _LOOPBACK = "127.0.0.1"
 
@@ -25,35 +22,21 @@ def resolve_cluster(recipe: Recipe, cluster: Path | None) -> Cluster:
         return load_cluster(cluster)
     if cluster is None and recipe.cluster != "auto":
         return load_cluster(recipe.directory / recipe.cluster)
-    npus = read_npus()
-    name = socket.gethostname() or "localhost"
-    if npus is None:
-        return Cluster(
-            name="this-machine", soc="CPU", hosts=(Host(name=name, address=_LOOPBACK, devices=recipe.ranks),)
-        )
-    soc, devices = npus
-    return Cluster(name="this-machine", soc=soc, hosts=(Host(name=name, address=_LOOPBACK, devices=devices),))
+    here = Host(name=socket.gethostname() or "localhost", address=_LOOPBACK, devices=recipe.ranks)
+    if not device_ids(machine_root()):
+        return Cluster(name="this-machine", soc="CPU", hosts=(here,))
+    return _own_npus(here)
 
 
-def check_this_machine(recipe: Recipe, cluster: Cluster) -> None:
-    """Refuse what could only fail after the ranks have started.
+def _own_npus(here: Host) -> Cluster:
+    """This machine with the NPUs that its tools report. Raises PreflightError when what they are cannot be told."""
+    from launcher.hosts.discovery import discover
+    from launcher.hosts.reading.request import Level, Request
+    from launcher.hosts.survey import survey_hosts
 
-    Raises UsageError for hosts that are not this machine, SpecError for a script that is not there, PreflightError for
-    devices or a framework that are missing.
-    """
-    elsewhere = [host for host in cluster.hosts if not is_this_machine(host.address)]
-    if elsewhere or len(cluster.hosts) > 1:
-        host = (elsewhere or list(cluster.hosts))[-1]
-        raise UsageError(
-            f"cluster {cluster.name} has hosts that are not this machine: {host.name} ({host.address})",
-            expected="one host with an address of this machine; this version does not start ranks on other hosts",
-            remedy="npu-launch plan RECIPE -c CLUSTER -o sh writes what to run there",
-        )
-    check_program(recipe)
-    if cluster.is_cpu:
-        _check_framework(recipe)
-    else:
-        _check_devices(cluster.hosts[0])
+    answers = survey_hosts([here], Request(level=Level.FAST), lambda _: ThisMachine())
+    found = discover("this-machine", [here], answers).cluster
+    return found.model_copy(update={"hosts": (found.hosts[0].model_copy(update={"address": _LOOPBACK}),)})
 
 
 def is_this_machine(address: str) -> bool:
@@ -66,28 +49,3 @@ def is_this_machine(address: str) -> bool:
         return False
     own = {entry.address.partition("%")[0] for entries in psutil.net_if_addrs().values() for entry in entries}
     return any(str(ip).startswith("127.") or str(ip) in own for ip in found)
-
-
-def _check_framework(recipe: Recipe) -> None:
-    """Whether the framework is installed, as far as can be told without importing it."""
-    module = {Framework.MINDSPORE: "mindspore", Framework.PYTORCH: "torch"}.get(recipe.framework)
-    if module is None or recipe.python is not None or importlib.util.find_spec(module) is not None:
-        return
-    extra = "pip install 'npu-launch[mindspore]'" if module == "mindspore" else "pip install torch"
-    raise PreflightError(
-        f"{module} is not installed beside npu-launch",
-        where=str(recipe.source or "recipe"),
-        expected=f"framework: {recipe.framework.value} needs it",
-        remedy=f"{extra}, or name another interpreter in the recipe (python: /path/to/python)",
-    )
-
-
-def _check_devices(host: Host) -> None:
-    here = set(device_ids(Path("/")))
-    missing = [device.id for device in host.device_list if device.id not in here]
-    if missing:
-        raise PreflightError(
-            f"host {host.name} has no {', '.join(f'/dev/davinci{number}' for number in missing)}",
-            expected=f"device nodes that uid {os.getuid()} may see; here are {sorted(here) or 'none'}",
-            remedy="mend devices in the cluster spec, or pass the device nodes into the container (--device)",
-        )

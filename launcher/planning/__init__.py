@@ -5,8 +5,7 @@ from launcher.planning.layout import AttemptLayout, RankLayout, RunLayout, Servi
 from launcher.planning.model import Checkpoints, Claim, LaunchPlan, RankProcess, ServiceProcess, Target
 from launcher.planning.place import DEFAULT_HCCL_PORT, Place, hccl_ports
 from launcher.planning.ranktable.v1_0 import RankTable
-from launcher.planning.script import render_sh
-from launcher.planning.text import render_text
+from launcher.planning.rendering import render_sh, render_text
 
 __all__ = [
     "DEFAULT_HCCL_PORT",

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from launcher.errors import PlanError
-from launcher.planning.arguments import argv_of
+from launcher.planning.arguments import CommandLine
+from launcher.planning.binding import bound_cpus
 from launcher.planning.claims import device_claim, ports_claim
-from launcher.planning.environment import CONTRACTS, UNSET, Job, common_variables, rank_variables, refuse_owned
-from launcher.planning.environment.contract import Service
+from launcher.planning.environment import UNSET, Job, Service, check_settings, contract_of, refuse_contradictions
+from launcher.planning.layers import Layers
 from launcher.planning.layout import AttemptLayout, RunLayout
-from launcher.planning.model import Checkpoints, Claim, Environment, LaunchPlan, RankProcess, ServiceProcess, Target
+from launcher.planning.model import Checkpoints, Claim, LaunchPlan, RankProcess, ServiceProcess, Target
 from launcher.planning.place import Place, hccl_ports
 from launcher.planning.placement import Seat, keep_seats, place_ranks
-from launcher.planning.ranktable.v1_0 import rank_table
-from launcher.specs import Cluster, Framework, Prewarm, Recipe
-from launcher.specs.placeholders import fill
+from launcher.planning.ranktable.formats import RankTable, rank_table
+from launcher.planning.stencil import Stencils
+from launcher.specs import Binding, Cluster, Framework, Prewarm, Recipe
+from launcher.specs.placeholders import fill, used
 
 
 def plan(recipe: Recipe, cluster: Cluster, place: Place | None = None) -> LaunchPlan:
@@ -28,12 +31,17 @@ def plan(recipe: Recipe, cluster: Cluster, place: Place | None = None) -> Launch
 
 
 class _Composer:
-    """The parts of one plan, which share what was worked out on the way."""
+    """The parts of one plan, which share what was worked out on the way.
+
+    What is the same for all ranks is worked out once, before any rank: there may be a hundred thousand.
+    """
 
     def __init__(self, recipe: Recipe, cluster: Cluster, place: Place) -> None:
         self.recipe, self.cluster, self.place = recipe, cluster, place
         self.where = str(recipe.source or "")
         self._refuse_misfits()
+        self.contract = contract_of(recipe, cluster.soc)
+        refuse_contradictions(recipe, self.contract)
         self.layout = RunLayout(Path(place.directory))
         self.attempt: AttemptLayout = self.layout.attempt(place.attempt)
         self.seats = (
@@ -43,17 +51,28 @@ class _Composer:
         )
         first = self.seats[0].host
         is_one_host = self.seats[-1].host is first
+        has_table = not cluster.is_cpu and self.contract.has_identity
         self.job = Job(
             place=place,
             target=Target.CPU if cluster.is_cpu else Target.ASCEND,
             seats=self.seats,
             meeting_host="127.0.0.1" if is_one_host else first.address,
-            rank_table_path=None if cluster.is_cpu else str(self.attempt.rank_table),
+            rank_table_path=str(self.attempt.rank_table) if has_table else None,
+            max_restarts=recipe.restart.max_restarts,
         )
+        self.shared_words = self._shared_words()
+        self.layers = Layers(self.job, self.contract, recipe, self.shared_words)
+        self.command = CommandLine(recipe, self.shared_words, place.resume_from)
+        self.cwd = Stencils([("", recipe.cwd)], self.shared_words)
+        self.cpus = self._cpus()
 
     def plan(self) -> LaunchPlan:
         recipe, place = self.recipe, self.place
         launched = range(recipe.ranks) if place.ranks is None else sorted(set(place.ranks))
+        ranks = tuple(self._rank(self.seats[rank]) for rank in launched)
+        warnings = check_settings(recipe, ranks, self.cluster.soc)
+        self._refuse_ports(ranks[0])
+        hosts = {seat.host.name for seat in self.seats}
         return LaunchPlan(
             run=place.run,
             name=recipe.name,
@@ -67,54 +86,61 @@ class _Composer:
             prewarm=_prewarms(recipe, self.job.target),
             resume_from=place.resume_from,
             checkpoints=self._checkpoints(),
-            rank_table=None if self.cluster.is_cpu else rank_table(self.seats),
+            rank_table=self._rank_table(),
             rank_table_path=self.job.rank_table_path,
             unset=UNSET,
-            ranks=tuple(self._rank(self.seats[rank]) for rank in launched),
-            services=tuple(self._service(service) for service in CONTRACTS[recipe.framework].services(self.job)),
+            ranks=ranks,
+            services=tuple(self._service(service) for service in self.contract.services(self.job)),
             claims=self._claims(),
+            host_environments=tuple(each for each in place.host_environments if not hosts.isdisjoint(each.hosts)),
+            layers=self.layers.names(),
+            warnings=(*place.warnings, *warnings),
         )
 
     def _rank(self, seat: Seat) -> RankProcess:
-        recipe, place, files = self.recipe, self.place, self.attempt.rank(seat.rank)
-        words = self._words(seat)
-        own = rank_variables(self.job, recipe, seat, self.attempt)
-        return RankProcess(
+        is_cpu = self.cluster.is_cpu
+        files = self.attempt.rank(seat.rank)
+        cann_log = str(files.cann)
+        words = self._words(seat, str(files.work))
+        return RankProcess.model_construct(  # values known to be good: validation would take half of the time
             rank=seat.rank,
             local_rank=seat.local_rank,
             host=seat.host.name,
-            device=None if self.cluster.is_cpu else seat.device.id,
-            device_node=None if self.cluster.is_cpu else f"/dev/davinci{seat.device.id}",
+            device=None if is_cpu else seat.device.id,
+            device_node=None if is_cpu else f"/dev/davinci{seat.device.id}",
             slot=seat.device.id,
-            argv=argv_of(recipe, words, python=place.python, resume_from=place.resume_from),
-            env=Environment(common_variables(self.job) | self._recipe_env(words) | own),
-            cwd=self._absolute(fill(recipe.cwd, words)),
+            argv=self.command.of_rank(words, seat.host.python or self.place.python),
+            env=self.layers.of_rank(seat, words, cann_log),
+            cwd=self._absolute(self.cwd.filled(words)[0]),
             log=str(files.log),
-            cann_log_dir=str(files.cann),
+            cann_log_dir=cann_log,
+            cpus=self.cpus.get(seat.rank),
         )
 
     def _service(self, service: Service) -> ServiceProcess:
-        """A service has the recipe's environment too: its interpreter needs the same paths as the ranks'."""
-        files = self.attempt.service(service.name)
-        words = self._shared_words() | {
-            "rank": service.name,
-            "local_rank": service.name,
-            "rank_dir": str(files.work),
-        }
-        words["checkpoint_dir"] = self._checkpoint_dir(words)
-        own = {
-            "NPU_LAUNCH_RUN": self.place.run,
-            "NPU_LAUNCH_ATTEMPT": str(self.place.attempt),
-            "DEVICE_TARGET": self.job.target.value,
-        }
+        files, host = self.attempt.service(service.name), self.seats[0].host
+        work = str(files.work)
+        words = {**self.shared_words, "rank": service.name, "local_rank": service.name, "rank_dir": work}
         return ServiceProcess(
             name=service.name,
-            host=self.seats[0].host.name,
-            argv=(self.recipe.python_command or self.place.python, "-c", service.code),
-            env=Environment(common_variables(self.job) | self._recipe_env(words) | own | dict(service.env)),
-            cwd=str(files.work),
+            host=host.name,
+            argv=(self.recipe.python_command or host.python or self.place.python, "-c", service.code),
+            env=self.layers.of_service(service, self._with_checkpoint_dir(words)),
+            cwd=work,
             log=str(files.log),
         )
+
+    def _rank_table(self) -> RankTable | None:
+        if self.job.rank_table_path is None:
+            return None
+        return rank_table(self.seats, self.cluster, self.recipe.rank_table)
+
+    def _cpus(self) -> Mapping[int, tuple[int, ...]]:
+        """The processors of each rank that is bound: none where torch_npu is told to bind its threads itself."""
+        binds_itself = self.recipe.env.get("CPU_AFFINITY_CONF", "0")[:1] != "0"
+        if self.recipe.binding is Binding.OFF or binds_itself:
+            return {}
+        return bound_cpus(self.seats, {(host, device): cpus for host, device, cpus in self.place.near_cpus})
 
     def _claims(self) -> tuple[Claim, ...]:
         """The devices of all ranks, for one that is not launched now may be launched later, and a block of ports."""
@@ -132,53 +158,47 @@ class _Composer:
     def _checkpoints(self) -> Checkpoints | None:
         if self.recipe.checkpoint is None:
             return None
-        directories = dict.fromkeys(self._words(seat)["checkpoint_dir"] for seat in self.seats)
+        if "checkpoint_dir" in self.shared_words:
+            directories = {self.shared_words["checkpoint_dir"]: None}
+        else:
+            all_words = (self._words(seat, str(self.attempt.rank(seat.rank).work)) for seat in self.seats)
+            directories = dict.fromkeys(words["checkpoint_dir"] for words in all_words)
         return Checkpoints(directories=tuple(directories), pattern=self.recipe.checkpoint.pattern)
 
-    def _recipe_env(self, words: dict[str, str]) -> dict[str, str]:
-        return {name: fill(value, words) for name, value in self.recipe.env.items()}
-
-    def _words(self, seat: Seat) -> dict[str, str]:
-        words = self._shared_words() | {
-            "rank": str(seat.rank),
-            "local_rank": str(seat.local_rank),
-            "rank_dir": str(self.attempt.rank(seat.rank).work),
-        }
-        words["checkpoint_dir"] = self._checkpoint_dir(words)
-        return words
+    def _words(self, seat: Seat, work: str) -> dict[str, str]:
+        words = {**self.shared_words, "rank": str(seat.rank), "local_rank": str(seat.local_rank), "rank_dir": work}
+        return self._with_checkpoint_dir(words)
 
     def _shared_words(self) -> dict[str, str]:
-        return {
+        words = {
             "run": self.place.run,
             "run_dir": str(self.layout.directory),
             "attempt_dir": str(self.attempt.directory),
             "recipe_dir": str(self.recipe.directory),
             "world_size": str(self.recipe.ranks),
         }
+        checkpoint = self.recipe.checkpoint
+        is_one_folder = checkpoint is None or words.keys() >= set(used(checkpoint.dir))
+        return self._with_checkpoint_dir(words) if is_one_folder else words
 
-    def _checkpoint_dir(self, words: dict[str, str]) -> str:
+    def _with_checkpoint_dir(self, words: dict[str, str]) -> dict[str, str]:
         """A recipe without a checkpoint section cannot use the word: that is refused when it is read."""
-        return self._absolute(fill(self.recipe.checkpoint.dir, words)) if self.recipe.checkpoint else ""
+        if "checkpoint_dir" not in words:
+            checkpoint = self.recipe.checkpoint
+            words["checkpoint_dir"] = self._absolute(fill(checkpoint.dir, words)) if checkpoint else ""
+        return words
 
     def _absolute(self, path: str) -> str:
-        return str(self.recipe.directory / path)
+        return path if path.startswith("/") else str(self.recipe.directory / path)
 
     def _refuse_misfits(self) -> None:
-        recipe, cluster, place = self.recipe, self.cluster, self.place
+        recipe, place = self.recipe, self.place
         if not recipe.directory.is_absolute():
             raise PlanError(
                 "the recipe was read from no file, so its script could be anywhere",
                 expected="relative_to, an absolute folder",
                 remedy="set relative_to, or load the recipe from a file",
             )
-        if cluster.soc.startswith("Ascend950"):
-            raise PlanError(
-                f"cluster {cluster.name} has {cluster.soc}, which needs rank table 2.0",
-                where=str(cluster.source or ""),
-                expected="an Ascend 910, 910B or 910_93, whose rank table 1.0 this version writes",
-            )
-        refuse_owned(recipe)
-        self._refuse_ports()
         self._refuse_ranks()
         if place.resume_from is not None and recipe.checkpoint is None:
             raise PlanError(
@@ -187,16 +207,10 @@ class _Composer:
                 expected="a checkpoint section with dir and resume_arg",
             )
 
-    def _refuse_ports(self) -> None:
+    def _refuse_ports(self, rank: RankProcess) -> None:
         if self.cluster.is_cpu:
             return
-        text = self.recipe.env.get("HCCL_IF_BASE_PORT", str(self.place.hccl_port))
-        # Range: HCCL user guide, HCCL_IF_BASE_PORT.
-        if not (text.isascii() and text.isdigit() and 1024 <= int(text) <= 65520):
-            raise PlanError(
-                f"env.HCCL_IF_BASE_PORT is {text!r}", where=self.where, expected="a port from 1024 to 65520"
-            )
-        ports = hccl_ports(int(text))
+        ports = hccl_ports(int(rank.env["HCCL_IF_BASE_PORT"]))
         if self.place.scheduler_port in ports:
             raise PlanError(
                 f"scheduler port {self.place.scheduler_port} is one of the ports {ports[0]}-{ports[-1]} that HCCL uses",
@@ -228,7 +242,7 @@ class _Composer:
 def _prewarms(recipe: Recipe, target: Target) -> bool:
     """Whether ranks are forked from a warm process.
 
-    By default where it is verified: MindSpore and PyTorch on CPU (facts/mindspore_cpu.md, "forked ranks").
+    By default where it is verified: MindSpore and PyTorch on CPU.
     """
     if not recipe.runs_python or recipe.prewarm is Prewarm.OFF:
         return False

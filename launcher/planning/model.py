@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_serializer
 
-from launcher.planning.ranktable.v1_0 import RankTable
+from launcher.planning.ranktable.formats import RankTable
 from launcher.specs import Framework, FrozenMap
 
 Environment = FrozenMap[str, str]
@@ -24,6 +24,34 @@ class _Value(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid", defer_build=True)
 
 
+class HostEnvironment(_Value):
+    """What set_env.sh leaves on some hosts, the same on all of them: below what a process itself is given.
+
+    `prepended` and `appended` are parts of path lists, which go before and after what is inherited under the name.
+    """
+
+    hosts: tuple[str, ...] = Field(min_length=1)
+    files: tuple[str, ...] = Field(description="The scripts that were sourced, and folders that were added, in order.")
+    variables: Environment
+    prepended: Environment
+    appended: Environment
+
+
+class Origin(str, Enum):
+    """Who gives a variable to a rank."""
+
+    DEFAULT = "default"
+    RECIPE = "recipe"
+    CONTRACT = "contract"
+
+
+class EnvironmentLayer(_Value):
+    """Names that ranks are given by one of them; a name in a later layer takes the place of one in an earlier."""
+
+    origin: Origin
+    names: tuple[str, ...]
+
+
 class RankProcess(_Value):
     """One process of the job. All paths are absolute, and the same on every host."""
 
@@ -38,6 +66,9 @@ class RankProcess(_Value):
     cwd: str
     log: str = Field(description="Where standard output and error go.")
     cann_log_dir: str
+    cpus: tuple[int, ...] | None = Field(
+        default=None, description="Processors to be bound to, as far as the host lets us; None: not bound."
+    )
 
 
 class ServiceProcess(_Value):
@@ -89,6 +120,21 @@ class LaunchPlan(_Value):
     ranks: tuple[RankProcess, ...]
     services: tuple[ServiceProcess, ...]
     claims: tuple[Claim, ...] = Field(description="What a host must have before it starts processes.")
+
+    host_environments: tuple[HostEnvironment, ...] = Field(
+        default=(), description="Between what a process inherits and its own `env`; hosts that are in none have none."
+    )
+    layers: tuple[EnvironmentLayer, ...] = Field(default=(), description="Where the variables of ranks come from.")
+    warnings: tuple[str, ...] = Field(default=(), description="What is doubtful about the plan, as sentences.")
+
+    @field_serializer("rank_table")
+    def _as_in_its_file(self, table: RankTable | None) -> dict[str, Any] | None:
+        """Without the keys that the table's file does not have."""
+        return None if table is None else table.model_dump(mode="json", exclude_none=True)
+
+    def host_environment(self, host: str) -> HostEnvironment | None:
+        """What set_env.sh leaves on a host, where it was looked at."""
+        return next((group for group in self.host_environments if host in group.hosts), None)
 
     @property
     def hosts(self) -> tuple[str, ...]:

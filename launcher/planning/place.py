@@ -6,6 +6,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from launcher.planning.model import HostEnvironment
 from launcher.specs import Recipe
 
 DEFAULT_HCCL_PORT: Final = 60000
@@ -45,6 +46,12 @@ class Place(BaseModel):
     seats: tuple[tuple[str, int], ...] | None = Field(
         default=None, description="(host, device id) of each rank, for ranks that start beside others; None: chosen."
     )
+
+    host_environments: tuple[HostEnvironment, ...] = Field(default=(), description="What set_env.sh leaves on hosts.")
+    near_cpus: tuple[tuple[str, int, tuple[int, ...]], ...] = Field(
+        default=(), description="(host, device id, processors near to it) where that is known."
+    )
+    warnings: tuple[str, ...] = Field(default=(), description="What was doubtful when hosts were looked at.")
 
     @classmethod
     def example(cls, recipe: Recipe, *, directory: str = "/runs/RUN", python: str = "python3") -> Place:

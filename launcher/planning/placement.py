@@ -9,7 +9,7 @@ from launcher.errors import PlanError
 from launcher.specs import Cluster, Device, Framework, Host, Recipe
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Seat:
     """A rank's place in the cluster.
 
@@ -30,13 +30,15 @@ Unavailable = Set[tuple[str, int | None]]
 def place_ranks(recipe: Recipe, cluster: Cluster, unavailable: Unavailable = frozenset()) -> tuple[Seat, ...]:
     """Seat ranks 0 to n-1: hosts in order, each filled before the next, one rank a device, devices by ascending id.
 
-    Devices in `unavailable` (host, id), and all devices of a host that is there with None, get no rank.
+    A cluster has its spares last, so that they get ranks only when the other hosts do not suffice. Devices in
+    `unavailable` (host, id), and all devices of a host that is there with None, get no rank.
 
     MindSpore wants the order of ranks to follow the dictionary order of `server_id` when a rank table spans hosts
     (mindspore-ai/docs, rank_table.md). So a MindSpore job still takes the first hosts of the cluster that have enough
-    devices, but numbers its ranks in the order of their addresses as texts.
+    devices, but numbers its ranks in the order of their names in the rank table, as texts.
 
-    Raises PlanError when there are more ranks than devices, or when NPUs of several hosts have no addresses.
+    Linear in the number of devices. Raises PlanError when there are more ranks than devices, or when NPUs of several
+    servers have no addresses.
     """
     free = {host.name: _free_devices(host, unavailable) for host in cluster.hosts}
     devices = sum(map(len, free.values()))
@@ -53,7 +55,7 @@ def place_ranks(recipe: Recipe, cluster: Cluster, unavailable: Unavailable = fro
         )
     hosts_in_use = _first_hosts(recipe, cluster, free)
     if recipe.framework is Framework.MINDSPORE and not cluster.is_cpu:
-        hosts_in_use = tuple(sorted(hosts_in_use, key=lambda host: host.address))
+        hosts_in_use = tuple(sorted(hosts_in_use, key=lambda host: host.machine))
     seats: list[Seat] = []
     for host_index, host in enumerate(hosts_in_use):
         devices_in_use = free[host.name][: recipe.ranks - len(seats)]
@@ -62,8 +64,7 @@ def place_ranks(recipe: Recipe, cluster: Cluster, unavailable: Unavailable = fro
             Seat(len(seats) + local_rank, local_rank, host, host_index, device, ids)
             for local_rank, device in enumerate(devices_in_use)
         ]
-    if len(hosts_in_use) > 1 and not cluster.is_cpu:
-        _refuse_missing_addresses(seats, cluster)
+    _refuse_missing_addresses(seats, hosts_in_use, cluster)
     return tuple(seats)
 
 
@@ -73,19 +74,23 @@ def keep_seats(cluster: Cluster, taken: Sequence[tuple[str, int]]) -> tuple[Seat
     Raises PlanError when the cluster has no such place.
     """
     hosts = {host.name: host for host in cluster.hosts}
-    used = list(dict.fromkeys(name for name, _ in taken))
-    ids = {name: tuple(sorted(device for host, device in taken if host == name)) for name in used}
-    seats = []
+    devices = {name: {d.id: d for d in hosts[name].device_list} for name, _ in dict(taken).items() if name in hosts}
+    numbers: dict[str, list[int]] = {}
     for rank, (name, number) in enumerate(taken):
-        device = next((d for d in hosts[name].device_list if d.id == number), None) if name in hosts else None
-        if device is None:
+        if number not in devices.get(name, ()):
             raise PlanError(
                 f"rank {rank} sits on {name}/{number}, which cluster {cluster.name} does not have",
                 where=str(cluster.source or ""),
                 expected="the cluster that the run was started on",
             )
-        seats.append(Seat(rank, ids[name].index(number), hosts[name], used.index(name), device, ids[name]))
-    return tuple(seats)
+        numbers.setdefault(name, []).append(number)
+    ids = {name: tuple(sorted(taken_there)) for name, taken_there in numbers.items()}
+    local_ranks = {name: {number: place for place, number in enumerate(ids[name])} for name in ids}
+    indexes = {name: index for index, name in enumerate(ids)}
+    return tuple(
+        Seat(rank, local_ranks[name][number], hosts[name], indexes[name], devices[name][number], ids[name])
+        for rank, (name, number) in enumerate(taken)
+    )
 
 
 def _free_devices(host: Host, unavailable: Unavailable) -> tuple[Device, ...]:
@@ -106,16 +111,32 @@ def _first_hosts(recipe: Recipe, cluster: Cluster, free: Mapping[str, tuple[Devi
     return tuple(chosen)
 
 
-def _refuse_missing_addresses(seats: list[Seat], cluster: Cluster) -> None:
-    """HCCL refuses a table of several servers without `device_ip` (EI0004)."""
-    lacking = dict.fromkeys(seat.host.name for seat in seats if seat.device.ip is None)
+def _refuse_missing_addresses(seats: Sequence[Seat], hosts: Sequence[Host], cluster: Cluster) -> None:
+    """HCCL refuses a table of several servers without `device_ip` (EI0004).
+
+    Inside one super pod the devices need none where their `super_device_id` is known, and those of an Ascend 950 have
+    their addresses in `levels` (HCCL user guide, cluster_info_config).
+    """
+    if cluster.is_cpu or len({host.machine for host in hosts}) == 1:
+        return
+    is_one_pod = len({host.super_pod for host in hosts}) == 1 and hosts[0].super_pod is not None
+    lacking = dict.fromkeys(
+        seat.host.name
+        for seat in seats
+        if seat.device.ip is None and not seat.device.levels and not (is_one_pod and seat.device.super_device_id)
+    )
     if lacking:
+        names = ", ".join(list(lacking)[:_MOST_NAMED])
+        more = f" and {len(lacking) - _MOST_NAMED} more" if len(lacking) > _MOST_NAMED else ""
         raise PlanError(
-            f"devices without an address on {', '.join(lacking)}: HCCL needs them between hosts",
+            f"devices without an address on {names}{more}: HCCL needs them between hosts",
             where=str(cluster.source or f"cluster {cluster.name}"),
-            expected="devices: [{id: 0, ip: 192.168.1.8}, ...]",
+            expected="device_ips: [192.168.1.8, ...], or devices: [{id: 0, ip: 192.168.1.8}, ...]",
             remedy="run `hccn_tool -i N -ip -g` for each device N on these hosts, and write the addresses down",
         )
+
+
+_MOST_NAMED = 8
 
 
 def _count(number: int, noun: str) -> str:

@@ -1,80 +1,78 @@
-"""Which hosts and devices there are."""
+"""Which hosts and devices there are, one by one: what a cluster file comes to."""
 
 from __future__ import annotations
 
-import ipaddress
-from typing import Annotated
+from functools import lru_cache
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
-from launcher.specs.fields import Address, FilledText, Form, HostName, IpAddress, RunName, Text, refuse
+from launcher.specs.container import Container
+from launcher.specs.device import Device
+from launcher.specs.fields import Address, FilledText, Form, HostName, RunName, Text
+from launcher.specs.login import Ssh
+from launcher.specs.server_name import ServerName
 from launcher.specs.shape import list_or_scalar
-from launcher.specs.soc import CPU, check_soc, device_limit
+from launcher.specs.soc import CPU, KNOWN_SOCS, NEW_CHIP, check_soc
+from launcher.specs.soundness import check_hosts
 from launcher.specs.spec import Part, Spec
 
-Soc = Annotated[Text, AfterValidator(check_soc), Form("CPU or an Ascend chip such as Ascend910B3")]
+Soc = Annotated[
+    Text,
+    AfterValidator(check_soc),
+    Form("CPU or an Ascend chip such as Ascend910B3", {"anyOf": [{"enum": list(KNOWN_SOCS)}, {"pattern": NEW_CHIP}]}),
+]
 DeviceCount = Annotated[int, Field(ge=1, le=1024), Form("a whole number from 1 to 1024, or a list of devices")]
-DeviceId = Annotated[int, Field(ge=0, le=1023), Form("a whole number from 0 up")]
-SshPort = Annotated[int, Field(ge=1, le=65535), Form("a port from 1 to 65535")]
-
-
-class Device(Part):
-    """One NPU of a host."""
-
-    id: DeviceId = Field(description="Physical id, the N of `/dev/davinciN`.")
-    ip: IpAddress | None = Field(
-        default=None,
-        description="Address of the device's own network port (`hccn_tool -i N -ip -g`). HCCL needs it between hosts.",
-    )
-
-
 Devices = Annotated[
     Annotated[DeviceCount, Tag("scalar")]
     | Annotated[tuple[Device, ...], Field(min_length=1, strict=False), Form("a list of devices"), Tag("list")],
     Discriminator(list_or_scalar),
     Form("a whole number from 1 to 1024, or a list of devices"),
 ]
+AnyPart = TypeVar("AnyPart", bound=Part)
 
 
 class Host(Part):
-    """One machine of a cluster."""
+    """One machine of a cluster, or one container that ranks are started in.
 
-    name: HostName = Field(description="A name for the host, unique in the cluster; names its folder in a run.")
-    address: Address = Field(description="IPv4, IPv6 or host name under which the other hosts reach it.")
-    devices: Devices = Field(
-        description="The devices: a list, or a number n for devices 0 to n-1. On soc CPU, how many ranks it may run."
-    )
+    In a cluster `ssh`, `cann`, `python` and `container` are what holds for this host: its own or else the cluster's.
+    """
+
+    name: HostName
+    address: Address
+    devices: Devices
+    server_id: FilledText | None = None
+    super_pod: FilledText | None = None
+    spare: bool = False
+    ssh: Ssh | None = None
+    cann: FilledText | None = None
+    python: FilledText | None = None
+    container: Container | None = None
 
     @property
     def device_list(self) -> tuple[Device, ...]:
         """The devices one by one, in order of their ids."""
         if isinstance(self.devices, int):
-            return tuple(Device(id=number) for number in range(self.devices))
+            return _numbered(self.devices)
         return tuple(sorted(self.devices, key=lambda device: device.id))
 
-
-class Ssh(Part):
-    """How the launcher logs in to the hosts."""
-
-    user: FilledText | None = Field(default=None, description="User to log in as; default: what ssh itself would use.")
-    port: SshPort = Field(default=22, description="Port of the ssh server.")
-    key: FilledText | None = Field(default=None, description="Private key file; `~` is the launching user's home.")
+    @property
+    def machine(self) -> str:
+        """What rank tables call the machine (`server_id`)."""
+        return self.server_id or self.address
 
 
 class Cluster(Spec):
-    """Hosts, their devices, and how to reach them."""
+    """Hosts, their devices, and how to reach them: the spares last, and without what is excluded."""
 
-    name: RunName = Field(description="What messages call this cluster.")
-    soc: Soc = Field(
-        description="Chip of every device, such as Ascend910B3 (`npu-smi info`), or CPU for hosts without NPUs."
-    )
-    hosts: Annotated[tuple[Host, ...], Form("a list of hosts")] = Field(
-        min_length=1, strict=False, description="The machines, in the order in which ranks fill them."
-    )
-    ssh: Ssh | None = Field(default=None, description="How to log in to the hosts; not needed for this machine.")
-    cann: FilledText | None = Field(
-        default=None, description="CANN's folder on the hosts, such as /usr/local/Ascend/ascend-toolkit/latest."
-    )
+    name: RunName
+    server: ServerName | None = None
+    soc: Soc
+    hosts: Annotated[tuple[Host, ...], Form("a list of hosts")] = Field(min_length=1, strict=False)
+    ssh: Ssh | None = None
+    cann: FilledText | None = None
+    python: FilledText | None = None
+    container: Container | None = None
 
     @property
     def is_cpu(self) -> bool:
@@ -84,50 +82,41 @@ class Cluster(Spec):
     @property
     def device_count(self) -> int:
         """Devices on all hosts together; on CPU, process slots."""
-        return sum(len(host.device_list) for host in self.hosts)
+        return sum(host.devices if isinstance(host.devices, int) else len(host.devices) for host in self.hosts)
+
+    def written(self) -> Cluster:
+        """The same with nothing repeated at a host that the cluster says; read back it is equal."""
+        return self.model_copy(update={"hosts": tuple(self._without_inherited(host) for host in self.hosts)})
+
+    def _without_inherited(self, host: Host) -> Host:
+        repeated = [key for key in _INHERITED if getattr(host, key) == getattr(self, key)]
+        return host.model_copy(update=dict.fromkeys(repeated))
 
     @model_validator(mode="after")
     def _is_sound(self) -> Cluster:
-        limit = device_limit(self.soc)
-        families: dict[int, str] = {}
-        names, addresses, ips = _Seen("name"), _Seen("address"), _Seen("ip")
-        for number, host in enumerate(self.hosts):
-            names.add(host.name.casefold(), f"host {host.name}", "hosts", number, "name")
-            addresses.add(_same_address(host.address), f"host {host.name}", "hosts", number, "address")
-            ids = _Seen("id")
-            for position, device in enumerate(host.devices if isinstance(host.devices, tuple) else host.device_list):
-                whose = f"device {device.id} of host {host.name}"
-                at = ("hosts", number, "devices", position)
-                ids.add(device.id, whose, *at, "id")
-                if device.id >= limit:
-                    raise refuse(f"is {device.id}, but device ids of {self.soc} go from 0 to {limit - 1}", *at, "id")
-                if device.ip is not None:
-                    ips.add(_same_address(device.ip), whose, *at, "ip")
-                    families.setdefault(ipaddress.ip_address(device.ip).version, whose)
-                    if len(families) > 1:
-                        raise refuse(f"is of another family than that of {families[min(families)]}: {_ONE}", *at, "ip")
+        check_hosts(self.soc, self.server, self.hosts, lambda index, *below: ("hosts", index, *below))
+        # A frozen model has no other way to finish its own values.
+        self.__dict__["hosts"] = tuple(sorted(map(self._with_inherited, self.hosts), key=lambda host: host.spare))
         return self
 
-
-_ONE = "HCCL wants all IPv4 or all IPv6"
-
-
-class _Seen:
-    """Values of one kind that have to differ."""
-
-    def __init__(self, what: str) -> None:
-        self.what = what
-        self.owners: dict[str | int, str] = {}
-
-    def add(self, value: str | int, owner: str, *at: str | int) -> None:
-        """Raise, at the place `at`, when another owner has the value already."""
-        if value in self.owners:
-            raise refuse(f"is the {self.what} {value} again, which {self.owners[value]} has", *at)
-        self.owners[value] = owner
+    def _with_inherited(self, host: Host) -> Host:
+        update: dict[str, Any] = {}
+        for key in _INHERITED:
+            own, general = getattr(host, key), getattr(self, key)
+            if general is not None and own is not general:
+                update[key] = merged(own, general) if isinstance(own, Part) else own or general
+        return host.model_copy(update=update) if update else host
 
 
-def _same_address(address: str) -> str:
-    try:
-        return str(ipaddress.ip_address(address))
-    except ValueError:
-        return address.casefold()
+_INHERITED = ("ssh", "cann", "python", "container")
+
+
+def merged(own: AnyPart, general: AnyPart) -> AnyPart:
+    """What is said in particular, and for the rest what is said in general."""
+    said = {key: getattr(own, key) for key in own.model_fields_set if getattr(own, key) is not None}
+    return general.model_copy(update=said)
+
+
+@lru_cache(maxsize=64)
+def _numbered(count: int) -> tuple[Device, ...]:
+    return tuple(Device(id=number) for number in range(count))

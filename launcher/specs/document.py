@@ -112,6 +112,8 @@ def _remedy(problem: str) -> str:
         return "indent with spaces"
     if "mapping values are not allowed" in problem:
         return "put a text that holds `: ` in quotes, or check the indentation"
+    if "got '['" in problem:
+        return "put a text that holds a bracket, such as node[1-3], in quotes"
     return "put texts with special characters in quotes, and check the indentation"
 
 

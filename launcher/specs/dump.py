@@ -15,20 +15,34 @@ _YAML_1_1: Final = ("y", "n", "yes", "no", "on", "off")  # booleans to older rea
 
 
 def dump_yaml(spec: Spec) -> str:
-    """The whole spec with its defaults; what is absent is left out. Byte for byte the same for equal specs."""
-    return "\n".join(_block(_plain(spec), indent="")) + "\n"
+    """The whole spec with its defaults, in items of lists without them; what is absent is left out.
+
+    Byte for byte the same for equal specs.
+    """
+    return "\n".join(_block(plain(spec.written()), indent="")) + "\n"
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Mappings, lists and scalars only."""
     if isinstance(value, Part):
-        fields = {name: getattr(value, name) for name in type(value).model_fields}
-        return {name: _plain(field) for name, field in fields.items() if field is not None}
+        return {name: plain(field) for name, field in _fields(value) if field is not None}
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, tuple):
-        return [_plain(item) for item in value]
+        return [_item(item) for item in value]
     return value.value if isinstance(value, Enum) else value
+
+
+def _item(value: Any) -> Any:
+    """An item of a list, which is one of many: what it does not change is not said."""
+    if not isinstance(value, Part):
+        return plain(value)
+    defaults = type(value).model_fields
+    return {name: plain(field) for name, field in _fields(value) if field != defaults[name].default}
+
+
+def _fields(part: Part) -> Iterator[tuple[str, Any]]:
+    return ((name, getattr(part, name)) for name in type(part).model_fields)
 
 
 def _block(mapping: dict[str, Any], indent: str) -> Iterator[str]:

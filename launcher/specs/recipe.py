@@ -8,8 +8,9 @@ from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, WithJsonSchema, model_validator
 
+from launcher.specs.choices import Binding, Preflight, RankTableFormat, Rendezvous
 from launcher.specs.dotted import NoSuchPath, look_up
 from launcher.specs.fields import (
     ArgumentName,
@@ -23,7 +24,9 @@ from launcher.specs.fields import (
     Port,
     RunName,
     Seconds,
+    Size,
     Text,
+    WrittenOut,
     refuse,
 )
 from launcher.specs.frozen import FrozenMap
@@ -63,12 +66,18 @@ class Checkpoint(Part):
     pattern: FilledText = Field(default="*.ckpt", description="File name pattern of a complete checkpoint.")
 
 
+# The file's own spelling of a number is kept by the reader.
+ListedArgument = Annotated[Text, Form("text", {"type": ["string", "number", "boolean"]})]
 Arguments = Annotated[
     Annotated[FrozenMap[ArgumentName, ArgumentValue], Form("a mapping of option names to values"), Tag("mapping")]
-    | Annotated[tuple[Text, ...], Field(strict=False), Form("a list of texts"), Tag("list")],
+    | Annotated[tuple[ListedArgument, ...], Field(strict=False), Form("a list of texts"), Tag("list")],
     Discriminator(list_or_mapping),
     Form("a mapping of option names to values, or a list of texts"),
 ]
+
+
+# A file may have the versions without quotes, as numbers.
+_TABLE_SCHEMA = WithJsonSchema({"enum": [*(each.value for each in RankTableFormat), 1.0, 1.2, 2.0]})
 
 
 class Recipe(Spec):
@@ -137,6 +146,33 @@ class Recipe(Spec):
     scheduler_port: Port | None = Field(
         default=None, description="Port on which ranks meet on the first host. Default: a free one, chosen at launch."
     )
+    rendezvous: Annotated[Rendezvous, Form("auto, dynamic_cluster, rank_table or cm")] = Field(
+        default=Rendezvous.AUTO,
+        strict=False,
+        description="How ranks find each other. dynamic_cluster: MindSpore's scheduler; rank_table: the table alone "
+        "(MindSpore, TensorFlow); cm: TensorFlow's CM_* variables, without a table. auto: dynamic_cluster with "
+        "MindSpore, rank_table with TensorFlow, and what each framework has of its own.",
+    )
+    rank_table: Annotated[RankTableFormat, WrittenOut, _TABLE_SCHEMA, Form("auto, 1.0, 1.2, 2.0 or legacy")] = Field(
+        default=RankTableFormat.AUTO, strict=False, description="Version of the rank table. auto: what the chip needs."
+    )
+    binding: Annotated[Binding, Form("auto or off")] = Field(
+        default=Binding.AUTO,
+        strict=False,
+        description="Whether each rank is bound to the processors near to its device. auto: where the host tells "
+        "which those are.",
+    )
+    data: Annotated[tuple[FilledText, ...], Form("a list of paths")] = Field(
+        default=(), strict=False, description="Paths that must exist on every host, relative to the recipe."
+    )
+    memory: Size | None = Field(
+        default=None, description="Device memory that a rank needs, so that preflight can tell whether it fits."
+    )
+    preflight: Annotated[Preflight, Form("fast, full or off")] = Field(
+        default=Preflight.FAST,
+        strict=False,
+        description="How closely hosts are looked at before the run starts on them.",
+    )
     relative_to: FilledText | None = Field(
         default=None,
         description="Folder that relative paths start from. Default: the recipe's own; a run's copy has it set.",
@@ -152,6 +188,11 @@ class Recipe(Spec):
     def script_path(self) -> Path:
         """Where the script is."""
         return self._path(self.script)
+
+    @property
+    def data_paths(self) -> tuple[Path, ...]:
+        """Where the data is, on every host."""
+        return tuple(map(self._path, self.data))
 
     @property
     def cluster_path(self) -> Path | None:
@@ -175,6 +216,7 @@ class Recipe(Spec):
                 "script": str(self.script_path),
                 "cluster": str(self.cluster_path or "auto"),
                 "python": self.python_command,
+                "data": tuple(map(str, self.data_paths)),
                 "relative_to": str(self.directory),
             }
         )

@@ -9,17 +9,24 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from launcher.specs.cluster import Cluster, Device, Host, Ssh
+from launcher.specs.cluster_file import ClusterFile, Exclusion, HostDefaults, HostEntry
+from launcher.specs.container import Container
+from launcher.specs.device import Device, Level, LevelAddress
+from launcher.specs.login import Ssh
 from launcher.specs.placeholders import PLACEHOLDERS
 from launcher.specs.problems import annotation_of, form_of
 from launcher.specs.recipe import Checkpoint, Recipe
 from launcher.specs.recovery import Budgets, Hang, Restart
+from launcher.specs.servers import SERVERS, Allocation, Server
 
 _INTRODUCTION = """\
 # Recipes and clusters
 
 A recipe says what to run, a cluster says where it can run. Both are YAML 1.2 files: `off` is a text, `1e-3` a number,
 and quotes make a text of anything. Unknown and repeated keys are errors, as are anchors, aliases, tags and merge keys.
+
+`npu-launch schema recipe` and `npu-launch schema cluster` print JSON schemas, by which editors complete and check
+specs: begin a file with `# yaml-language-server: $schema=PATH`, as the examples do with `schemas/` of this repository.
 
 This page is made from the models in `launcher/specs`: `python -m launcher.specs.reference > docs/specs.md`.
 """
@@ -54,10 +61,10 @@ says otherwise, since ranks share the cores.
 
 ## Which device a rank has
 
-Ranks fill the hosts in order, the devices of a host by ascending id, one rank a device. A MindSpore job on NPUs of
-several hosts numbers its ranks in the order of the hosts' addresses as texts, which is what MindSpore asks of a rank
-table. PyTorch scripts select `npu:LOCAL_RANK`: where a host's devices are not 0 to n-1, ASCEND_RT_VISIBLE_DEVICES makes
-that right.
+Ranks fill the hosts in order, spares last, the devices of a host by ascending id, one rank a device. A MindSpore job on
+NPUs of several hosts numbers its ranks in the order of the hosts' `server_id` (the address, unless given) as texts,
+which is what MindSpore asks of a rank table. PyTorch scripts select `npu:LOCAL_RANK`: where a host's devices are not 0
+to n-1, ASCEND_RT_VISIBLE_DEVICES makes that right.
 """
 
 _PLACEHOLDERS = """\
@@ -79,6 +86,37 @@ and `knobs` the rest of the path is one key, dots and all, and a new key is adde
 """
 
 
+_HOSTS = """\
+### Host lists
+
+A host is a mapping, or just its name: `hosts: [node1, node2]`. A name may be a pattern, as Slurm writes them: a range
+`node[001-064]` with as many digits as written, a list `node[001-003,007]`, several brackets `rack[1-2]n[01-16]`, of
+which the last counts fastest, and several patterns `node[1-3],gpu1`. In braces and brackets of YAML, put it in quotes.
+The address of a host is its name, unless `address` says otherwise; beside a pattern it is one with as many values.
+
+```yaml
+name: training-room
+server: atlas-800t-a2
+hosts:
+  - name: node[001-064]
+    address: 10.0.0.[11-74]
+    device_ips: ["192.168.[1-8].[11-74]"]
+spares: ["node[061-064]"]
+exclude:
+  - node013
+  - {host: node027, devices: [5]}
+```
+
+`device_ips` counts device by device, and for each device host by host: device 0 of the 64 hosts has 192.168.1.11 to
+192.168.1.74, device 7 has 192.168.8.11 to 192.168.8.74. A list that cannot be read, a range that runs backwards, a host
+or address that is there twice, and a spare or an exclusion that names no host are errors.
+
+Spares get ranks when the other hosts do not suffice, at the start or after one of them was lost. What is excluded gets
+none. `ssh`, `cann`, `python` and `container` hold for all hosts; a host that has its own `ssh` or `container` changes
+the keys that it gives. A run keeps the cluster as it was at its start, host by host, in its `cluster.yaml`.
+"""
+
+
 def reference() -> str:
     """The whole page as Markdown; pure, and the same bytes for the same models."""
     sections = [
@@ -91,12 +129,52 @@ def reference() -> str:
         _RULES,
         _PLACEHOLDERS + "\n".join(f"| `{{{word}}}` | {meaning} |" for word, meaning in PLACEHOLDERS.items()) + "\n",
         _OVERRIDES,
-        _section("Cluster", Cluster),
-        _section("`hosts`", Host, level=3),
+        _section("Cluster", ClusterFile),
+        _HOSTS,
+        _section("`hosts`", HostEntry, level=3),
         _section("`devices`", Device, level=3),
+        _section("`devices.levels`", Level, level=3),
+        _section("`devices.levels.addresses`", LevelAddress, level=3),
+        _servers(),
+        _section("`defaults`", HostDefaults, level=3),
+        _section("`exclude`", Exclusion, level=3),
         _section("`ssh`", Ssh, level=3),
+        _section("`container`", Container, level=3),
     ]
     return "\n".join(sections)
+
+
+def _servers() -> str:
+    return "\n".join(
+        [
+            "### `server`",
+            "",
+            "What each server has, as MindCluster's tables of node affinity list it.",
+            "",
+            "| server | product | chip assumed | devices | links | of one server a job may have |",
+            "|---|---|---|---|---|---|",
+            *(
+                f"| `{server.key}` | {server.product} | {server.soc or 'say `soc`'} | {server.devices} | "
+                f"{server.links} | {_sizes(server)} |"
+                for server in SERVERS.values()
+            ),
+            "",
+        ]
+    )
+
+
+def _sizes(server: Server) -> str:
+    """Which sets of devices a job may have, in words."""
+    sizes = ", ".join(map(str, server.sizes))
+    if server.sizes == tuple(range(1, server.devices + 1)):
+        sizes = f"1 to {server.devices}"
+    groups = " / ".join(f"{group[0]}-{group[-1]}" for group in server.groups)
+    return {
+        Allocation.ANY: sizes,
+        Allocation.ONE_GROUP: f"{sizes}; no more than a ring has: in one ring, {groups}",
+        Allocation.EQUAL_GROUPS: f"{sizes}; of both modules, {groups}, as many each",
+        Allocation.WHOLE_GROUPS: f"{sizes}; an even number in whole pairs, 0-1 and so on",
+    }[server.allocation]
 
 
 def _section(title: str, model: type[BaseModel], *, level: int = 2) -> str:
@@ -123,7 +201,7 @@ def _yaml(value: Any) -> str:
         shown = {name: _yaml(getattr(value, name)) for name in type(value).model_fields}
         keys = [f"{name}: {text}" for name, text in shown.items() if text]
         return f"{{{', '.join(keys)}}}" if keys else ""
-    if isinstance(value, Mapping) or value is None:
+    if isinstance(value, Mapping | tuple) or value is None:
         return ""
     if isinstance(value, Enum):
         return str(value.value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from enum import Enum
 from typing import Final
 
 from launcher.specs.fields import refuse
@@ -20,15 +21,58 @@ KNOWN_SOCS: Final = (
     *("Ascend310B1", "Ascend310B2", "Ascend310B3", "Ascend310B4", "Ascend950PR"),
 )
 
-_NEW_CHIP = re.compile(r"Ascend\d{3}[A-Z_][A-Za-z0-9_-]{0,15}")
+
+class Family(str, Enum):
+    """A generation of chips, as CANN's `Short_SoC_version` has it: what decides the format of a rank table."""
+
+    CPU = "CPU"
+    ASCEND910 = "Ascend910"
+    ASCEND910B = "Ascend910B"
+    ASCEND910_93 = "Ascend910_93"
+    ASCEND310 = "Ascend310"
+    ASCEND310P = "Ascend310P"
+    ASCEND310B = "Ascend310B"
+    ASCEND950 = "Ascend950"
+
+
+# In spite of their names, Ascend910B and 910ProB are of the first generation; 910B1 to 910B4 are of the second.
+_FIRST_910: Final = KNOWN_SOCS[1:6]
+_BY_PREFIX: Final = (
+    (re.compile(r"Ascend910B[0-9]"), Family.ASCEND910B),
+    (re.compile(r"Ascend910_93"), Family.ASCEND910_93),
+    (re.compile(r"Ascend950"), Family.ASCEND950),
+    (re.compile(r"Ascend310P"), Family.ASCEND310P),
+    (re.compile(r"Ascend310B"), Family.ASCEND310B),
+    (re.compile(r"Ascend310$"), Family.ASCEND310),
+)
+
+NEW_CHIP: Final = "^Ascend[0-9]{3}[A-Z_][A-Za-z0-9_-]{0,15}$"
 
 
 def check_soc(name: str) -> str:
     """Accept a known chip, and one that is newer than this list when its name has the form of Ascend names."""
-    if name in KNOWN_SOCS or _NEW_CHIP.fullmatch(name):
+    if name in KNOWN_SOCS or re.fullmatch(NEW_CHIP, name):
         return name
     close = nearest(name, KNOWN_SOCS)
     raise refuse(f"is no SoC that npu-launch knows{f'; did you mean {close}?' if close else ''}")
+
+
+def family_of(soc: str) -> Family | None:
+    """The generation of a chip; None for one that is newer than this list."""
+    if soc == CPU:
+        return Family.CPU
+    if soc in _FIRST_910:
+        return Family.ASCEND910
+    return next((family for prefix, family in _BY_PREFIX if prefix.match(soc)), None)
+
+
+def device_memory(soc: str) -> int | None:
+    """Memory of one device in MB as `npu-smi info` counts it (SoCInfo of CANN's platform_config); None: not known."""
+    if family_of(soc) is Family.ASCEND910 or soc in ("Ascend910B4", "Ascend910B4-1"):
+        return 32768
+    if soc in ("Ascend910B1", "Ascend910B2", "Ascend910B2C", "Ascend910B3") or family_of(soc) is Family.ASCEND910_93:
+        return 65536
+    return None
 
 
 def device_limit(soc: str) -> int:
@@ -39,6 +83,6 @@ def device_limit(soc: str) -> int:
     """
     if soc == CPU:
         return 1024
-    if soc in ("Ascend910A", "Ascend910ProA", "Ascend910B", "Ascend910ProB", "Ascend910PremiumA"):
+    if soc in _FIRST_910:
         return 8
     return 16 if soc.startswith(("Ascend910", "Ascend310")) else 64

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,17 +21,27 @@ class Spec(Part):
     """A file that people write; two specs are equal when they say the same, wherever they were read from."""
 
     _source: Path | None = PrivateAttr(default=None)
+    _places: Mapping[tuple[str | int, ...], str] = PrivateAttr(default_factory=dict)
 
     @property
     def source(self) -> Path | None:
         """The file this was read from, absolute; None for a spec made in Python."""
         return self._source
 
-    def read_from(self: Self, source: Path) -> Self:
-        """The same spec, which knows its file."""
+    def read_from(self: Self, source: Path, places: Mapping[tuple[str | int, ...], str] | None = None) -> Self:
+        """The same spec, which knows its file, and where in it each value is."""
         copy = self.model_copy()
         copy._source = source
+        copy._places = places or {}
         return copy
+
+    def place(self, *path: str | int) -> str:
+        """Where a value was written, `file:line:column` or the option; the file, or nothing, where that is not known."""
+        return self._places.get(path) or str(self.source or "")
+
+    def written(self: Self) -> Self:
+        """The same spec as a file says it, without what follows from other keys of it."""
+        return self
 
     def __eq__(self, other: Any) -> bool:
         return type(self) is type(other) and self.__dict__ == other.__dict__

@@ -3,30 +3,45 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 from launcher.errors import InfrastructureError, NpuLaunchError, UsageError
 from launcher.hosts import check_this_machine
 from launcher.hosts.orphans import end_what_is_left_of
+from launcher.hosts.preflight.finding import Severity
+from launcher.hosts.preflight.grouping import Group
+from launcher.hosts.preflight.wording import in_one_line
 from launcher.planning import LaunchPlan
 from launcher.runs.events import Event, RunCreated, RunEnded, Slot
 from launcher.runs.record import Lock, is_held
 from launcher.runs.state import RankPhase, RunPhase, RunState
 from launcher.runs.store import RunDirectory, create_run, example_run, make_runtime_directory
 from launcher.specs import Cluster, Framework, Recipe, dump_yaml, load_recipe
+from launcher.specs.choices import Preflight
 from launcher.supervise.claims import Allotment, foresee_block, taken_slots
 from launcher.supervise.detached import ensure_kept, start_keeper, start_shim
 from launcher.supervise.line import Line, claim_when_free
 from launcher.supervise.preparation import attempt_started, plan_attempt, prepare_attempt, read_specs
 
+_log = logging.getLogger(__name__)
+
 _PAUSE = 0.05  # seconds between looks at a run that another process is about to take or to leave
 _LONG_PATIENCE = 60.0  # seconds for a new supervisor to answer
 _PATIENCE = 5.0  # seconds for a supervisor to be there
+
+Tell = Callable[[Sequence[Group]], None]
+
+
+def _log_findings(found: Sequence[Group]) -> None:
+    for group in found:
+        if group.severity is Severity.WARN:
+            _log.warning("%s", in_one_line(group))
 
 
 def preview(recipe: Recipe, cluster: Cluster, name: str | None = None) -> LaunchPlan:
@@ -42,13 +57,22 @@ def preview(recipe: Recipe, cluster: Cluster, name: str | None = None) -> Launch
     return plan_attempt(recipe, cluster, run, 1, allotment)
 
 
-def start(recipe: Recipe, cluster: Cluster, *, name: str | None = None, line: Line | None = None) -> RunDirectory:
+def start(
+    recipe: Recipe,
+    cluster: Cluster,
+    *,
+    name: str | None = None,
+    line: Line | None = None,
+    preflight: Preflight | None = None,
+    tell: Tell = _log_findings,
+) -> RunDirectory:
     """Create a run and start its ranks; they are on their way when this returns.
 
-    With a `line` it waits there for devices that others have, and without one it refuses. Raises SpecError, PlanError,
-    PreflightError or InfrastructureError, and KeyboardInterrupt out of the line; nothing is left behind then.
+    With a `line` it waits there for devices that others have, and without one it refuses. `preflight` is the recipe's
+    unless it is given; `tell` hears what it found, but for what it refuses. Raises SpecError, PlanError, PreflightError
+    or InfrastructureError, and KeyboardInterrupt out of the line; nothing is left behind then.
     """
-    check_this_machine(recipe, cluster)
+    tell(check_this_machine(recipe, cluster, preflight, _taken(cluster)))
     with claim_when_free(recipe, cluster, line) as claimed:
         now = time.time()
         run = create_run(name or recipe.name, dump_yaml(recipe.resolved()), dump_yaml(cluster), now)
@@ -77,16 +101,20 @@ def rerun(
     ranks: Sequence[int] | None = None,
     overrides: Sequence[str] = (),
     line: Line | None = None,
+    preflight: Preflight | None = None,
+    tell: Tell = _log_findings,
 ) -> None:
     """Start the next attempt of a run that has ended: all ranks, or these, from the newest checkpoint.
 
     `overrides` are `key=value` changes to the recipe, kept for later attempts. With a `line` it waits there for devices
-    that others have. What earlier attempts left behind, because all that kept them was killed, is ended first. Raises
-    UsageError while the run is alive, or when single ranks of a job that needs them all are asked for.
+    that others have; `preflight` and `tell` are those of `start`. What earlier attempts left behind, because all that
+    kept them was killed, is ended first. Raises UsageError while the run is alive, or when single ranks of a job that
+    needs them all are asked for.
     """
     lock, state = _locked(run)
     try:
         recipe, cluster, _ = _wanted(run, state, ranks, overrides)
+        tell(check_this_machine(recipe, cluster, preflight, _taken(cluster, run.id)))
         _dismiss_shims(run, state)
     finally:
         lock.release()  # nobody should wait for us while we wait
@@ -120,9 +148,12 @@ def _wanted(
             f"ranks is {recipe.ranks}, but a run keeps its number of ranks, which is {state.world_size}",
             remedy=f"npu-launch RECIPE --set ranks={recipe.ranks} starts a new run",
         )
-    selected = _selected(recipe, state, ranks)
-    check_this_machine(recipe, cluster)
-    return recipe, cluster, selected
+    return recipe, cluster, _selected(recipe, state, ranks)
+
+
+def _taken(cluster: Cluster, run: str | None = None) -> frozenset[tuple[str, int | None]]:
+    """The devices, as (host, id), that runs other than this one hold here."""
+    return frozenset((slot.host, slot.device) for slot in taken_slots(cluster, run))
 
 
 def _dismiss_shims(run: RunDirectory, state: RunState) -> None:

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any, Final
 
+from launcher.errors import InfrastructureError
+from launcher.hosts.affinity import NearCpus, near_cpus
+from launcher.hosts.reach import ThisMachine
+from launcher.hosts.set_env import host_environment
+from launcher.hosts.this_machine import is_this_machine
 from launcher.planning import Checkpoints, LaunchPlan, Place, plan
 from launcher.runs.events import AttemptStarted, Slot
-from launcher.runs.store import RunDirectory, write_file
-from launcher.specs import Cluster, Recipe, dump_yaml, load_cluster, load_recipe
+from launcher.runs.store import RunDirectory, cache_directory, write_file
+from launcher.specs import Binding, Cluster, Recipe, dump_yaml, load_cluster, load_recipe
 from launcher.supervise.claims import Allotment, claims_folder
 from launcher.supervise.ports import scheduler_port
+
+_TOPOLOGY_LIMIT: Final = 5.0  # seconds; npu-smi takes less than one on a healthy host
 
 
 def read_specs(run: RunDirectory) -> tuple[Recipe, Cluster]:
@@ -71,6 +80,7 @@ def plan_attempt(
 ) -> LaunchPlan:
     """The plan of an attempt as of now: what it may use, the newest checkpoint. Writes nothing."""
     place = Place(
+        **_look_at_hosts(recipe, cluster),
         run=run.id,
         directory=str(run.path),
         attempt=attempt,
@@ -90,6 +100,43 @@ def plan_attempt(
     if checkpoint is None:
         return fresh
     return plan(recipe, cluster, place.model_copy(update={"resume_from": checkpoint}))
+
+
+def _look_at_hosts(recipe: Recipe, cluster: Cluster) -> dict[str, Any]:
+    """What a plan has to know of NPU hosts: what set_env.sh leaves there, and which processors are near to devices.
+
+    CANN is where the cluster says; else what the launching shell has set up (ASCEND_HOME_PATH), or the installer's own
+    place. Of hosts other than this machine nothing is known, and their ranks have what they inherit. Raises
+    PreflightError when a set_env.sh that is there does not work.
+    """
+    host = cluster.hosts[0]
+    if cluster.is_cpu or len(cluster.hosts) > 1 or not is_this_machine(host.address):
+        return {}
+    reach = ThisMachine()
+    cann = host.cann or cluster.cann or os.environ.get("ASCEND_HOME_PATH")
+    environment = host_environment(reach, host.name, cann, recipe.framework, _cache())
+    warnings = []
+    if environment is None and cann is not None:
+        warnings.append(
+            f"host {host.name} has no set_env.sh in {cann} or beside it: ranks have what the shell has of CANN"
+        )
+    near: NearCpus = ()
+    if recipe.binding is Binding.AUTO:
+        near, trouble = near_cpus(host.name, reach.run(["npu-smi", "info", "-t", "topo"], timeout=_TOPOLOGY_LIMIT))
+        warnings += [trouble] if trouble else []
+    return {
+        "host_environments": () if environment is None else (environment,),
+        "near_cpus": near,
+        "warnings": tuple(warnings),
+    }
+
+
+def _cache() -> Path | None:
+    """Where answers of hosts are kept; None where nothing can be written, for a plan is only looked at then."""
+    try:
+        return cache_directory()
+    except InfrastructureError:
+        return None
 
 
 def _newest(checkpoints: Checkpoints) -> str | None:

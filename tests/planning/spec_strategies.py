@@ -48,7 +48,7 @@ def recipes(draw: st.DrawFn, most_ranks: int) -> Recipe:
             st.dictionaries(st.sampled_from(["a", "b.c", "resume"]), texts | st.integers() | st.booleans() | st.none())
             | st.lists(texts, max_size=4)
         ),
-        "env": draw(st.dictionaries(st.sampled_from(["A", "PATH", "OMP_NUM_THREADS", "MS_TOPO_TIMEOUT"]), texts)),
+        "env": draw(st.dictionaries(st.sampled_from(["A", "PATH", "MS_RECOVERY_DIR"]), texts)),
         "gang": draw(st.booleans()),
         "relative_to": "/home/me/recipes",
     }

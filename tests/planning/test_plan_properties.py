@@ -39,9 +39,9 @@ def test_a_host_has_its_ranks_in_a_row(job: Job) -> None:
 @promise
 def test_a_device_has_one_rank(job: Job) -> None:
     launch, cluster = plan(*job), job[1]
-    seats = [(rank.host, rank.env["DEVICE_ID"]) for rank in launch.ranks]
+    seats = [(rank.host, rank.slot) for rank in launch.ranks]
     assert len(set(seats)) == len(seats)
-    assert set(seats) <= {(host.name, str(device.id)) for host in cluster.hosts for device in host.device_list}
+    assert set(seats) <= {(host.name, device.id) for host in cluster.hosts for device in host.device_list}
 
 
 @given(jobs())
@@ -59,7 +59,7 @@ def test_the_rank_table_says_what_the_ranks_are_told(job: Job) -> None:
         for server in table["server_list"]
         for device in server["device"]
     ]
-    assert entries == [(rank.env["RANK_ID"], rank.host, rank.env["DEVICE_ID"]) for rank in launch.ranks]
+    assert entries == [(rank.env["RANK_ID"], rank.host, str(rank.device)) for rank in launch.ranks]
     assert int(table["server_count"]) == len(table["server_list"]) == len(launch.hosts)
     assert {rank.env["RANK_TABLE_FILE"] for rank in launch.ranks} == {launch.rank_table_path}
 
@@ -113,6 +113,31 @@ def test_every_argument_and_variable_is_a_text_that_a_process_can_have(job: Job)
 @promise
 def test_all_ranks_have_the_same_variables(job: Job) -> None:
     assert len({tuple(sorted(rank.env)) for rank in plan(*job).ranks}) == 1
+
+
+@given(jobs())
+@promise
+def test_the_runtimes_number_of_a_device_leads_to_the_physical_one_of_the_rank_table(job: Job) -> None:
+    for rank in plan(*job).ranks:
+        visible = rank.env.get("ASCEND_RT_VISIBLE_DEVICES")
+        number = int(rank.env["DEVICE_ID"])
+        assert rank.env["ASCEND_DEVICE_ID"] == rank.env["DEVICE_ID"]
+        assert (number if visible is None else int(visible.split(",")[number])) == rank.slot
+        if visible is not None:
+            ids = [int(part) for part in visible.split(",")]
+            assert ids == sorted(set(ids))
+            assert rank.env["LOCAL_RANK"] == rank.env["DEVICE_ID"]
+
+
+@given(jobs())
+@promise
+def test_every_variable_of_a_rank_has_an_origin(job: Job) -> None:
+    launch = plan(*job)
+    named = {name for layer in launch.layers for name in layer.names}
+    assert all(named == set(rank.env) for rank in launch.ranks)
+    given_by_npu_launch = set(launch.layers[-1].names)
+    assert given_by_npu_launch <= set(launch.unset), "what npu-launch sets, a shell must not leak"
+    assert given_by_npu_launch.isdisjoint(job[0].env)
 
 
 @given(jobs())

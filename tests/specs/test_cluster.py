@@ -65,7 +65,7 @@ def test_anything_else_is_no_address(file: Path, address: str) -> None:
 
 
 TWICE = {
-    "name": ("{name: A, address: 10.0.0.2, devices: 1}", "hosts.1.name is the name a again, which host a has"),
+    "name": ("{name: A, address: 10.0.0.2, devices: 1}", "hosts.1.name is the name A again, which host a has"),
     "address": ("{name: b, address: 10.0.0.1, devices: 1}", "hosts.1.address is the address 10.0.0.1 again"),
     "id": (
         "{name: b, address: 10.0.0.2, devices: [{id: 1}, {id: 1}]}",
@@ -77,7 +77,7 @@ TWICE = {
     ),
     "same ip": (
         "{name: b, address: h, devices: [{id: 0, ip: 'fd::1'}, {id: 1, ip: 'fd:0::1'}]}",
-        "is the ip fd::1 again",
+        "is the ip fd:0::1 again",
     ),
 }
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from launcher.errors import SpecError
-from launcher.specs import Recipe, dump_yaml, load_recipe, recipe_from_mapping
+from launcher.specs import RankTableFormat, Recipe, dump_yaml, load_recipe, recipe_from_mapping
 from launcher.specs.placeholders import fill
 
 MINIMAL: dict[str, Any] = {"name": "job", "framework": "plain", "ranks": 2, "script": "train.py"}
@@ -124,6 +124,55 @@ def test_json_keeps_its_braces() -> None:
     )
 
 
+SIZES = {
+    "26 GB": 26 * 1024**3,
+    "26GiB": 26 * 1024**3,
+    "1.5 gb": 3 * 512 * 1024**2,
+    "512 MB": 512 * 1024**2,
+    "64g": 64 * 1024**3,
+    "4096": 4096,
+    "10 B": 10,
+    4096: 4096,
+}
+
+
+@pytest.mark.parametrize(("written", "size"), SIZES.items(), ids=map(str, SIZES))
+def test_a_size_counts_as_npu_smi_counts(written: str | int, size: int) -> None:
+    assert recipe(memory=written).memory == size
+
+
+@pytest.mark.parametrize("size", ["26 XB", "", "GB", "-1 GB", "1e9", "0", 0, -1, 1.5, "1,5 GB", "9" * 20, True, "٣ GB"])
+def test_anything_else_is_no_size(size: Any) -> None:
+    assert "a size such as 26 GB" in refusal(memory=size)
+
+
+def test_the_version_of_the_rank_table_needs_no_quotes(tmp_path: Path) -> None:
+    file = tmp_path / "r.yaml"
+    for written in ("1.0", "'1.0'"):
+        file.write_text(dump_yaml(recipe()).replace("rank_table: auto", f"rank_table: {written}"))
+        assert load_recipe(file).rank_table is RankTableFormat.V1_0
+    assert load_recipe(file, ["rank_table=2.0"]).rank_table is RankTableFormat.V2_0
+    assert "auto, 1.0, 1.2, 2.0 or legacy" in refusal(rank_table="1.1")
+
+
+def test_a_recipe_knows_where_its_values_were_written(tmp_path: Path) -> None:
+    file = tmp_path / "r.yaml"
+    file.write_text("name: j\nframework: plain\nranks: 1\nscript: t.py\nenv: {A: 1, B: 2}\n")
+    read = load_recipe(file, ["ranks=2"], ["B=3"])
+    assert read.place("env", "A") == f"{file}:5:10"
+    assert (read.place("env", "B"), read.place("ranks")) == ("--env B=3", "--set ranks=2")
+    assert read.place("env", "C") == str(file)
+    assert recipe().place("env", "A") == ""
+
+
+def test_data_lies_beside_the_recipe_unless_its_path_is_absolute(tmp_path: Path) -> None:
+    file = tmp_path / "r.yaml"
+    file.write_text(dump_yaml(recipe(data=["voc", "/data"])))
+    read = load_recipe(file)
+    assert read.data_paths == (tmp_path / "voc", Path("/data"))
+    assert read.resolved().data == (str(tmp_path / "voc"), "/data")
+
+
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30)
 TRICKY = st.sampled_from(
     ["on", "y", "null", "~", "1", "0x1", "1e3", "1_0", "2024-01-01", ".inf", "- a", "a: b", "#", "'"]
@@ -137,7 +186,7 @@ RECIPES = st.fixed_dictionaries(
     {
         "name": st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1, max_size=40),
         "framework": st.sampled_from(["mindspore", "pytorch", "tensorflow", "plain"]),
-        "ranks": st.integers(1, 65536),
+        "ranks": st.integers(1, 1_000_000),
         "script": SAFE.filter(bool),
     },
     optional={
@@ -164,6 +213,12 @@ RECIPES = st.fixed_dictionaries(
         ),
         "prewarm": st.sampled_from(["auto", "on", "off"]),
         "gang": st.booleans(),
+        "rendezvous": st.sampled_from(["auto", "dynamic_cluster", "rank_table", "cm"]),
+        "rank_table": st.sampled_from(["auto", "1.0", 1.2, 2.0, "legacy"]),
+        "binding": st.sampled_from(["auto", "off"]),
+        "data": st.lists(WORDS.filter(bool), max_size=2),
+        "memory": st.sampled_from(["26 GB", "1.5gib", 4096, None]),
+        "preflight": st.sampled_from(["fast", "full", "off"]),
         "grace": st.floats(0, 86400),
         "scheduler_port": st.none() | st.integers(1024, 65535),
         "knobs": st.dictionaries(SAFE.filter(bool), st.sampled_from(["ranks", "args", "restart.policy"]), max_size=2),

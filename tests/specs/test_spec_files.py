@@ -94,7 +94,7 @@ def test_a_file_that_is_no_mapping_is_refused(file: Path, text: str) -> None:
 
 
 def test_a_large_file_is_not_read_to_its_end() -> None:
-    assert refusal(Path("/dev/zero")).what == "is larger than 1 MB"
+    assert refusal(Path("/dev/zero")).what == "is larger than 10 MB"
 
 
 MALFORMED = {
@@ -140,11 +140,11 @@ def test_an_unknown_key_that_is_near_nothing_lists_the_known_ones(file: Path) ->
 
 
 WRONG = {
-    "ranks": ("ranks: eight", "ranks is 'eight'", "a whole number from 1 to 65536"),
-    "ranks as text": ("ranks: '8'", "ranks is '8'", "a whole number from 1 to 65536"),
-    "no ranks": ("ranks: 0", "ranks is 0", "a whole number from 1 to 65536"),
-    "ranks as float": ("ranks: 8.5", "ranks is 8.5", "a whole number from 1 to 65536"),
-    "ranks true": ("ranks: true", "ranks is true", "a whole number from 1 to 65536"),
+    "ranks": ("ranks: eight", "ranks is 'eight'", "a whole number from 1 to 1000000"),
+    "ranks as text": ("ranks: '8'", "ranks is '8'", "a whole number from 1 to 1000000"),
+    "no ranks": ("ranks: 0", "ranks is 0", "a whole number from 1 to 1000000"),
+    "ranks as float": ("ranks: 8.5", "ranks is 8.5", "a whole number from 1 to 1000000"),
+    "ranks true": ("ranks: true", "ranks is true", "a whole number from 1 to 1000000"),
     "framework": ("framework: jax", "framework is 'jax'", "mindspore, pytorch, tensorflow or plain"),
     "args": ("args: fast", "args is 'fast'", "a mapping of option names to values, or a list of texts"),
     "port": ("scheduler_port: 80", "scheduler_port is 80", "a port from 1024 to 65535"),
@@ -169,7 +169,7 @@ def test_a_number_where_a_text_belongs_is_to_be_quoted(file: Path) -> None:
 
 def test_a_missing_key_is_named_with_what_it_takes(file: Path) -> None:
     error = refusal_of(file, RECIPE.replace("ranks: 8\n", ""))
-    assert (error.what, error.expected) == ("ranks is missing", "a whole number from 1 to 65536")
+    assert (error.what, error.expected) == ("ranks is missing", "a whole number from 1 to 1000000")
     assert error.remedy == "add `ranks: ...`"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from launcher.planning.environment.contract import Contract
 
-CONTRACT = Contract(owns=(), of_rank=lambda _job, _seat: {})
+CONTRACT: Final = Contract(variables=(), of_rank=lambda _job, _seat: {})

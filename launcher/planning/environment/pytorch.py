@@ -1,40 +1,71 @@
-"""PyTorch's `env://` rendezvous, with the names that torchrun gives (PyTorch docs, elastic/run; Ascend/pytorch)."""
+"""PyTorch's `env://` rendezvous: torch_npu on HCCL, gloo on CPU, with all names that torchrun gives.
+
+Rank 0 holds the TCPStore itself, on MASTER_PORT; there is no agent's store, and TORCHELASTIC_USE_AGENT_STORE stays
+unset.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from launcher.planning.environment.contract import Contract, Job
-from launcher.planning.model import Target
+from launcher.planning.environment.variable import Variable
 from launcher.planning.placement import Seat
 
+_TORCHRUN: Final = "PyTorch docs, torchrun (Elastic Launch), environment variables"
+_ROLE: Final = "default"
 
-def _of_rank(job: Job, seat: Seat) -> Mapping[str, str]:
+_VARIABLES: Final = (
+    Variable("RANK", "The rank, from 0.", _TORCHRUN),
+    Variable("LOCAL_RANK", "The rank within its host, from 0; scripts select npu:LOCAL_RANK.", _TORCHRUN),
+    Variable("WORLD_SIZE", "The number of ranks.", _TORCHRUN),
+    Variable("LOCAL_WORLD_SIZE", "The number of ranks on this host.", _TORCHRUN),
+    Variable("GROUP_RANK", "The host's place among the hosts, from 0.", _TORCHRUN),
+    Variable("GROUP_WORLD_SIZE", "The number of hosts.", _TORCHRUN),
+    Variable("ROLE_NAME", "Role of the rank; all have one.", _TORCHRUN),
+    Variable("ROLE_RANK", "The rank within its role: the rank.", _TORCHRUN),
+    Variable("ROLE_WORLD_SIZE", "Ranks of the role: all.", _TORCHRUN),
+    Variable("MASTER_ADDR", "Where ranks meet: the host of rank 0, whose process holds the store.", _TORCHRUN),
+    Variable("MASTER_PORT", "The port of that store.", _TORCHRUN),
+    Variable("TORCHELASTIC_RESTART_COUNT", "Restarts so far: 0 in the first attempt.", _TORCHRUN),
+    Variable("TORCHELASTIC_MAX_RESTARTS", "Restarts that the recipe allows (restart.max_restarts).", _TORCHRUN),
+    Variable(
+        "TORCHELASTIC_RUN_ID", "The run's id; its presence tells libraries that ranks are started for them.", _TORCHRUN
+    ),
+)
+
+
+def _shared(job: Job) -> Mapping[str, str]:
+    size = str(job.world_size)
     return {
-        "RANK": str(seat.rank),
-        "LOCAL_RANK": str(seat.local_rank),
-        "WORLD_SIZE": str(job.world_size),
-        "LOCAL_WORLD_SIZE": str(len(seat.device_ids)),
-        "GROUP_RANK": str(seat.host_index),
+        "WORLD_SIZE": size,
+        "GROUP_WORLD_SIZE": str(job.host_count),
+        "ROLE_NAME": _ROLE,
+        "ROLE_WORLD_SIZE": size,
         "MASTER_ADDR": job.meeting_host,
         "MASTER_PORT": job.meeting_port,
-        **_visible_devices(job, seat),
+        "TORCHELASTIC_RESTART_COUNT": str(job.place.attempt - 1),
+        "TORCHELASTIC_MAX_RESTARTS": str(job.max_restarts),
+        "TORCHELASTIC_RUN_ID": job.place.run,
     }
 
 
-def _visible_devices(job: Job, seat: Seat) -> Mapping[str, str]:
-    """Make device LOCAL_RANK the rank's own where the devices of any host are not 0 to n-1.
+def _of_rank(_: Job, seat: Seat) -> Mapping[str, str]:
+    rank = str(seat.rank)
+    return {
+        "RANK": rank,
+        "LOCAL_RANK": str(seat.local_rank),
+        "LOCAL_WORLD_SIZE": str(len(seat.device_ids)),
+        "GROUP_RANK": str(seat.host_index),
+        "ROLE_RANK": rank,
+    }
 
-    Scripts select `npu:LOCAL_RANK`, and the runtime numbers the visible devices from 0 (CANN environment variable
-    reference, ASCEND_RT_VISIBLE_DEVICES: ascending ids, no spaces); ASCEND_DEVICE_ID counts within that list.
-    """
-    if job.target is Target.CPU or job.numbers_devices_from_0:
-        return {}
-    ids = ",".join(map(str, seat.device_ids))
-    return {"ASCEND_RT_VISIBLE_DEVICES": ids, "ASCEND_DEVICE_ID": str(seat.local_rank)}
 
-
-CONTRACT = Contract(
-    owns=("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK", "MASTER_ADDR", "MASTER_PORT"),
+CONTRACT: Final = Contract(
+    variables=_VARIABLES,
+    shared=_shared,
     of_rank=_of_rank,
+    excludes={"TORCHELASTIC_USE_AGENT_STORE": "rank 0 holds the store itself, and no agent does"},
+    renumbers_devices=True,
 )

@@ -85,6 +85,16 @@ def start(process: Mapping[str, Any], environment: Mapping[str, str], own: str) 
     return Child(pid, exec_error)
 
 
+def bind(cpus: Iterable[int] | None) -> None:
+    """Bind this process to these processors. One that cannot be bound says so on its standard error, and goes on."""
+    if not cpus:
+        return
+    try:
+        os.sched_setaffinity(0, cpus)
+    except OSError as error:
+        os.write(2, f"npu-launch: this rank is not bound to processors: {error.strerror}\n".encode())
+
+
 def make_folders(process: Mapping[str, Any], own: str) -> None:
     """Make those of the process's folders that belong to the run. Raises OSError."""
     for folder in (os.path.dirname(process["log"]), process.get("cann_log_dir"), process["cwd"]):
@@ -165,6 +175,7 @@ def _become(process: Mapping[str, Any], environment: Mapping[str, str], log: int
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(log, 1)
         os.dup2(log, 2)
+        bind(process.get("cpus"))
         os.chdir(process["cwd"])
         os.execvpe(process["argv"][0], process["argv"], environment)  # every other descriptor is close-on-exec
     except BaseException as error:

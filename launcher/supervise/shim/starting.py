@@ -6,8 +6,10 @@ import os
 import time
 from typing import Any, NamedTuple, Protocol
 
+from launcher.supervise.shim.binding import bindable
 from launcher.supervise.shim.claims import Claims, read_holder
 from launcher.supervise.shim.devices import holders
+from launcher.supervise.shim.environment import whole_environment
 from launcher.supervise.shim.processes import Child, make_folders, name_of, start
 from launcher.supervise.shim.warm import Template, TemplateError
 
@@ -69,11 +71,14 @@ class Starter:
         self.retry_pause = _CLAIM_PAUSE if self._lacks_claims() else _DEVICE_PAUSE if self._lacks_devices() else None
         if self.retry_pause is not None:
             return None
-        processes = [*self._ours("services"), *self._ours("ranks")]
+        ranks, unbound = bindable(self._ours("ranks"))
+        processes = [*self._ours("services"), *ranks]
         environments = [self._environment(process) for process in processes]
         if self._plan["prewarm"] and self._lacks_template(processes, environments):
             return None
         self.is_waiting = False
+        if unbound:
+            self._emit(type="note", text=unbound)
         return self._launch(processes, environments)
 
     def start_again(self, service: str) -> Started:
@@ -187,8 +192,7 @@ class Starter:
 
     def _environment(self, process: Process) -> Environment:
         """The whole environment of a process of the plan."""
-        inherited = {name: value for name, value in os.environ.items() if name not in self._plan["unset"]}
-        return {**inherited, **process["env"]}
+        return whole_environment(os.environ, self._plan, process)
 
     def _launch(self, processes: list[Process], environments: list[Environment]) -> Started:
         """Start processes of the plan: forked from the template where there is one, else plainly."""

@@ -200,7 +200,13 @@ def _has_absolute_paths(search_path: str) -> bool:
 
 def _as_rank(process: Process, environment: Environment) -> dict[str, object]:
     _, tail = split_command(process["argv"])
-    return {"tail": tail, "env": dict(environment), "cwd": process["cwd"], "log": process["log"]}
+    return {
+        "tail": tail,
+        "env": dict(environment),
+        "cwd": process["cwd"],
+        "log": process["log"],
+        "cpus": process.get("cpus"),
+    }
 
 
 def _how_it_ended(code: int) -> str:

@@ -30,6 +30,7 @@ class Rank(NamedTuple):
     env: dict[str, str]
     cwd: str
     log: str
+    cpus: list[int] | None
 
 
 def become(rank: Rank, thread_name: bytes) -> None:
@@ -42,11 +43,22 @@ def become(rank: Rank, thread_name: bytes) -> None:
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.close(log)
+    bind(rank.cpus)
     os.chdir(rank.cwd)
     replace_environment(rank.env)
     show_command([*sys.orig_argv[:-2], *rank.tail], rank.env, thread_name)
     replace_arguments(rank.tail)
     make_different()
+
+
+def bind(cpus: list[int] | None) -> None:
+    """Bind this process to these processors. One that cannot be bound says so on its standard error, and goes on."""
+    if not cpus:
+        return
+    try:
+        os.sched_setaffinity(0, cpus)
+    except OSError as error:
+        os.write(2, f"npu-launch: this rank is not bound to processors: {error.strerror}\n".encode())
 
 
 def die_with(parent: int) -> None:

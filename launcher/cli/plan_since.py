@@ -1,0 +1,49 @@
+"""What has changed since a run: its last plan beside the plan as of now."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from launcher.errors import InfrastructureError, UsageError
+from launcher.planning import LaunchPlan
+from launcher.planning.difference import Side, difference, render_difference
+from launcher.runs.store import RunDirectory, find_run
+from launcher.supervise.preparation import read_specs
+
+if TYPE_CHECKING:
+    from launcher.specs import Cluster, Recipe
+
+
+def changes_since(name: str, now: LaunchPlan, recipe: Recipe, cluster: Cluster, *, as_json: bool) -> str:
+    """The changes between the last attempt of a run and the plan as of now, for a person or as JSON.
+
+    `name` is the run's id, how it begins, or `latest`. Raises UsageError when there is no such run, or none that was
+    planned, and InfrastructureError when its plan cannot be read.
+    """
+    run = find_run(None if name == "latest" else name)
+    then = _last_plan(run)
+    then_recipe, then_cluster = read_specs(run)
+    changes = difference(
+        Side(plan=then, recipe=then_recipe, cluster=then_cluster), Side(plan=now, recipe=recipe, cluster=cluster)
+    )
+    if as_json:
+        found = [change.model_dump(mode="json") for change in changes]
+        return json.dumps({"run": run.id, "attempt": then.attempt, "changes": found}, indent=2, ensure_ascii=False)
+    return render_difference(changes, f"run {run.id}, attempt {then.attempt}")
+
+
+def _last_plan(run: RunDirectory) -> LaunchPlan:
+    numbers = sorted((int(path.name) for path in run.layout.attempts.glob("*") if path.name.isdecimal()), reverse=True)
+    for number in numbers:
+        path = run.layout.attempt(number).plan
+        try:
+            return LaunchPlan.model_validate_json(path.read_bytes())
+        except FileNotFoundError:
+            continue
+        except (OSError, ValidationError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it was written by another version of npu-launch"
+            raise InfrastructureError(f"the plan of run {run.id} cannot be read: {why}", where=str(path)) from error
+    raise UsageError(f"run {run.id} has no plan", where=str(run.layout.attempts), expected="a run that was started")

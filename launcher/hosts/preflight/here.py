@@ -1,0 +1,87 @@
+"""Whether a run can start on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from launcher.errors import NpuLaunchError, UsageError
+from launcher.hosts.preflight.asking import ask, ask_this_cpu
+from launcher.hosts.preflight.checks import inspect
+from launcher.hosts.preflight.finding import Check, Finding, Severity
+from launcher.hosts.preflight.grouping import Group, grouped
+from launcher.hosts.preflight.wording import refusal
+from launcher.hosts.program import check_framework, check_program
+from launcher.hosts.report import HostReport
+from launcher.hosts.this_machine import is_this_machine
+from launcher.planning.placement import Unavailable, place_ranks
+from launcher.specs import Cluster, Recipe
+from launcher.specs.choices import Preflight
+
+Answers = Mapping[str, HostReport | NpuLaunchError]
+
+_OFF: Final = Finding(
+    Severity.WARN, Check.PREFLIGHT, "preflight is off: of this machine nothing was looked at", remedy="--preflight fast"
+)
+
+
+def check_this_machine(
+    recipe: Recipe,
+    cluster: Cluster,
+    preflight: Preflight | None = None,
+    unavailable: Unavailable = frozenset(),
+) -> tuple[Group, ...]:
+    """What is worth a word before the ranks start; what could only fail after they have started is refused.
+
+    `preflight` is the recipe's unless it is given; when it is off, only hosts and script are looked at. Devices that
+    are `unavailable` (host, id) get no rank, as long as the others suffice. Raises UsageError for hosts that are not
+    this machine, SpecError for a script that is not there, PlanError when there are more ranks than devices, and
+    PreflightError or InfrastructureError for what preflight refuses.
+    """
+    _refuse_other_machines(cluster)
+    check_program(recipe)
+    wanted = preflight or recipe.preflight
+    if wanted is Preflight.OFF:
+        return grouped([_OFF], {})
+    place_ranks(recipe, cluster)
+    if cluster.is_cpu:
+        check_framework(recipe)
+        answers: Answers = ask_this_cpu(cluster, recipe)
+    else:
+        from launcher.hosts.reach import ThisMachine
+
+        answers = ask(cluster, recipe, wanted, lambda _: ThisMachine())
+    verdict = inspect(cluster, answers, recipe, unavailable=unavailable, own_processes=own_processes(cluster, answers))
+    groups = grouped(verdict.findings, verdict.ranks)
+    refused = [group for group in groups if group.severity is Severity.REFUSE]
+    if refused:
+        raise refusal(refused)
+    return groups
+
+
+def own_processes(cluster: Cluster, answers: Answers) -> dict[tuple[str, int], str]:
+    """(host, pid) to run, of processes of runs that use devices of this machine."""
+    using = {
+        host.name: pids
+        for host in cluster.hosts
+        if isinstance(report := answers.get(host.name), HostReport)
+        and (pids := {process.pid for npu in report.npus for process in npu.processes})
+        and is_this_machine(host.address)
+    }
+    if not using:
+        return {}
+    from launcher.hosts.tagged import tagged_processes
+
+    runs = {process.pid: process.run for process in tagged_processes()}
+    return {(name, pid): runs[pid] for name, pids in using.items() for pid in pids if pid in runs}
+
+
+def _refuse_other_machines(cluster: Cluster) -> None:
+    elsewhere = [host for host in cluster.hosts if not is_this_machine(host.address)]
+    if elsewhere or len(cluster.hosts) > 1:
+        host = (elsewhere or list(cluster.hosts))[-1]
+        raise UsageError(
+            f"cluster {cluster.name} has hosts that are not this machine: {host.name} ({host.address})",
+            expected="one host with an address of this machine; this version does not start ranks on other hosts",
+            remedy="npu-launch plan RECIPE -c CLUSTER -o sh writes what to run there",
+        )

@@ -1,0 +1,111 @@
+"""One encrypted connection: the lines of both sides, the exchange of keys, and the host's own key, before any login.
+
+Importing this module imports paramiko.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import ClassVar
+
+import paramiko
+from paramiko.common import MSG_CHANNEL_REQUEST
+
+from launcher.hosts.ssh.dial import Line
+from launcher.hosts.ssh.known_hosts import HostKey
+from launcher.hosts.ssh.problems import SshError, Step, quoted
+
+logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # what it has to say is in its errors; stderr is the user's
+
+KEEPALIVE = 15  # seconds
+_KINDS = {"rsa-sha2-512": "ssh-rsa", "rsa-sha2-256": "ssh-rsa"}  # the kind of key behind a signature's name
+
+
+def _with_signal(channel: paramiko.Channel, message: paramiko.Message) -> None:
+    """Keep the name of the signal that ended a command, which paramiko passes over (RFC 4254, 6.10)."""
+    if message.get_text() == "exit-signal":
+        message.get_boolean()
+        channel.get_transport().signals[channel.chanid] = message.get_text()  # type: ignore[attr-defined]
+        return
+    message.rewind()
+    message.get_int()
+    paramiko.Channel._handle_request(channel, message)  # type: ignore[attr-defined]
+
+
+class Transport(paramiko.Transport):
+    """paramiko's, which also tells by which signal a command ended: `signals`, by channel."""
+
+    _channel_handler_table: ClassVar = {
+        **paramiko.Transport._channel_handler_table,  # type: ignore[attr-defined]
+        MSG_CHANNEL_REQUEST: _with_signal,
+    }
+
+    def __init__(self, line: Line, timeout: float) -> None:
+        super().__init__(line.socket)
+        self.signals: dict[int, str] = {}
+        self.banner_timeout = self.handshake_timeout = self.auth_timeout = self.channel_timeout = timeout
+
+    def run(self) -> None:
+        """paramiko's thread, whose last act is to close its line: a jump host's channel may be gone before it then."""
+        with suppress(EOFError, OSError, paramiko.SSHException):  # what else goes wrong, it keeps for get_exception
+            super().run()
+
+
+class NoGreeting(SshError):
+    """The other side closed the connection before it had said that it speaks ssh; it may do so when it is busy."""
+
+
+def greet(line: Line, host: str, timeout: float, kinds: Sequence[str]) -> tuple[Transport, HostKey]:
+    """Exchange keys with a server; gives its host key, which nobody has looked at yet.
+
+    `kinds` are those of the keys on record for the host: it is asked for one of them if it has one, for another kind
+    could not be told from a changed key. Raises SshError.
+    """
+    transport = Transport(line, timeout)
+    options = transport.get_security_options()
+    options.key_types = sorted(options.key_types, key=lambda name: _KINDS.get(name, name) not in kinds)
+    deadline = time.monotonic() + 2 * timeout
+    try:
+        transport.start_client(timeout=2 * timeout)
+        key = transport.get_remote_server_key()
+    except (paramiko.SSHException, EOFError, OSError) as error:
+        transport.close()
+        raise _no_greeting(error, host, timeout, overdue=time.monotonic() >= deadline, line=line) from None
+    transport.set_keepalive(KEEPALIVE)
+    return transport, HostKey(key.get_name(), key.asbytes())
+
+
+def _no_greeting(error: Exception, host: str, timeout: float, *, overdue: bool, line: Line) -> SshError:
+    """What a failed greeting means. paramiko gives its cause as the context of its own error."""
+    cause = error.__context__ if "protocol banner" in str(error) else None
+    told = f" ({quoted(said)})" if (said := line.said()) else ""
+    if overdue or isinstance(cause, TimeoutError):
+        return SshError(
+            host,
+            Step.GREET,
+            f"no answer within {timeout:.2g} s, though the connection was taken{told}",
+            expected="an ssh server, which says SSH-2.0 first",
+            remedy="look whether the host hangs, or whether the port is another service's",
+        )
+    if cause is not None or isinstance(error, (EOFError, ConnectionError)):
+        return NoGreeting(
+            host,
+            Step.GREET,
+            f"the connection was closed before the greeting was over{told}",
+            expected="an ssh server that takes us",
+            remedy="see sshd's log there: too many logins at once (MaxStartups), or an address it denies",
+        )
+    if isinstance(error, paramiko.ssh_exception.IncompatiblePeer):
+        return SshError(
+            host, Step.GREET, f"no common cipher, key exchange or host key kind: {error}", remedy="update sshd there"
+        )
+    return SshError(
+        host,
+        Step.GREET,
+        f"{quoted(str(error))}{told}",
+        expected="an ssh server, version 2",
+        remedy="look whether the port is that of sshd",
+    )

@@ -1,0 +1,110 @@
+"""Asks many hosts at once what they are like; a host that does not answer is an error of that host alone."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+from launcher.errors import InfrastructureError, NpuLaunchError
+from launcher.hosts import probe
+from launcher.hosts.reach import Answer, Reach
+from launcher.hosts.reading.evidence import read_evidence
+from launcher.hosts.reading.request import Request, probe_request
+from launcher.hosts.report import HostReport
+from launcher.specs import Host
+
+__all__ = ["OpenReach", "Request", "survey_host", "survey_hosts"]
+
+OpenReach = Callable[[Host], Reach]
+
+HOSTS_AT_ONCE: Final = 32
+
+# Which python3: the one that PATH finds, else usual places of one. `exec` keeps it the process that a time limit ends.
+_PYTHON: Final = (
+    'for python in python3 /usr/bin/python3 /usr/local/bin/python3 "$@"; do\n'
+    'command -v "$python" >/dev/null 2>&1 && exec "$python" -; done\n'
+    'echo "no python3 on this host" >&2; exit 127'
+)
+
+
+def survey_hosts(
+    hosts: Sequence[Host], request: Request, open_reach: OpenReach, budget: float = 10.0
+) -> Mapping[str, HostReport | NpuLaunchError]:
+    """The report of every host by its name, or why there is none, within `budget` seconds.
+
+    `host.python` and `host.cann` go before those of the request. Raises nothing for what is wrong on a host.
+    """
+    if not hosts:
+        return {}
+    end = time.monotonic() + budget
+    pool = ThreadPoolExecutor(min(len(hosts), HOSTS_AT_ONCE), thread_name_prefix="survey")
+    try:
+        asked = [pool.submit(survey_host, host, request, open_reach, end) for host in hosts]
+        found: dict[str, HostReport | NpuLaunchError] = {}
+        for host, future in zip(hosts, asked, strict=True):
+            try:
+                found[host.name] = future.result(max(end + 0.5 - time.monotonic(), 0))
+            except NpuLaunchError as error:
+                found[host.name] = error
+            except TimeoutError:
+                found[host.name] = _late(host, budget)
+        return found
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def survey_host(host: Host, request: Request, open_reach: OpenReach, end: float) -> HostReport:
+    """What one host reports until `end`, a time of the monotonic clock.
+
+    Raises InfrastructureError when it cannot be reached, is late, has no Python, or answers with something else.
+    """
+    reach = open_reach(host)
+    try:
+        left = end - time.monotonic()
+        if left <= 0:
+            raise _late(host, 0)
+        asked_of_it = probe_request(request, host, max(left - 1.0, left * 0.7))
+        source = inspect.getsource(probe) + f"\nmain({asked_of_it!r})\n"
+        asked = time.time()
+        answer = reach.run(["sh", "-c", _PYTHON, "sh", sys.executable], input=source.encode(), timeout=left)
+        answered = time.time()
+    finally:
+        reach.close()
+    return read_evidence(host.name, _evidence(host, answer), asked, answered)
+
+
+def _evidence(host: Host, answer: Answer) -> dict[str, Any]:
+    """The probe's line, which counts as soon as it is whole, even if a part of the probe then did not end."""
+    for line in reversed(answer.stdout.decode("utf-8", "replace").splitlines()):
+        if line.startswith('{"'):
+            try:
+                found = json.loads(line)
+            except ValueError:
+                break
+            if isinstance(found, dict) and "begun" in found:
+                return found
+    said = (answer.stderr or answer.stdout).decode("utf-8", "replace").strip()[-300:]
+    if answer.code is None:
+        raise _late(host, 0) if "did not end" in answer.problem else _failed(host, answer.problem)
+    raise _failed(host, f"exit {answer.code}: {said or 'it said nothing'}")
+
+
+def _failed(host: Host, why: str) -> InfrastructureError:
+    return InfrastructureError(
+        f"host {host.name} ({host.address}) could not be asked: {why}",
+        expected="a shell and Python 3.7 or later there",
+        remedy=f"ssh {host.address} python3 --version",
+    )
+
+
+def _late(host: Host, budget: float) -> InfrastructureError:
+    return InfrastructureError(
+        f"host {host.name} ({host.address}) did not answer{f' within {budget:g} s' if budget else ' in time'}",
+        expected="an answer of the host; a file server that hangs, or a device that does, holds it up",
+        remedy=f"ssh {host.address} npu-smi info",
+    )

@@ -1,0 +1,83 @@
+"""MindSpore's dynamic cluster: workers that register with a scheduler (mindspore-ai/docs, dynamic_cluster.md)."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from typing import Final
+
+from launcher.errors import PlanError
+from launcher.planning.environment.contract import Contract, Job, Service
+from launcher.planning.environment.values import Values as _Values
+from launcher.planning.environment.values import is_whole, one_of, whole
+from launcher.planning.environment.variable import Variable
+from launcher.planning.placement import Seat
+
+_SOURCE: Final = "mindspore-ai/docs, dynamic_cluster.md"
+_COUNT: Final = _Values("a whole number above 0", lambda text: is_whole(text) and int(text) > 0)
+
+VARIABLES: Final = (
+    Variable(
+        "MS_ROLE",
+        "Part in the cluster; one process alone is the scheduler.",
+        _SOURCE,
+        one_of("MS_SCHED", "MS_WORKER", "MS_PSERVER"),
+    ),
+    Variable("MS_SCHED_HOST", "Address of the scheduler, which runs on the host of rank 0.", _SOURCE),
+    Variable("MS_SCHED_PORT", "Port of the scheduler.", _SOURCE, whole(1024, 65535, "a port")),
+    Variable("MS_WORKER_NUM", "Workers that the scheduler waits for.", _SOURCE, _COUNT),
+    Variable("MS_NODE_ID", "Name of a worker; a number is its rank.", _SOURCE, default="drawn"),
+    Variable(
+        "MS_WORKER_IP",
+        "A worker's own address, which it cannot find where addresses are IPv6.",
+        _SOURCE,
+        default="found",
+    ),
+)
+
+# The scheduler needs no training script: it blocks in `init` until the cluster ends.
+_SCHEDULER: Final = "from mindspore.communication import init; init()"
+
+
+def _of_rank(job: Job, seat: Seat) -> Mapping[str, str]:
+    if job.world_size == 1:
+        return {}
+    if ":" in job.meeting_host:
+        return {"MS_NODE_ID": str(seat.rank), "MS_WORKER_IP": seat.host.address}
+    return {"MS_NODE_ID": str(seat.rank)}
+
+
+def _shared(job: Job) -> Mapping[str, str]:
+    """One rank alone has nobody to meet, and runs without a cluster."""
+    return {} if job.world_size == 1 else {"MS_ROLE": "MS_WORKER", **_meeting(job)}
+
+
+def _services(job: Job) -> tuple[Service, ...]:
+    if job.world_size == 1:
+        return ()
+    return (Service("scheduler", _SCHEDULER, {"MS_ROLE": "MS_SCHED", **_meeting(job)}),)
+
+
+def _meeting(job: Job) -> dict[str, str]:
+    try:
+        ipaddress.ip_address(job.meeting_host)
+    except ValueError:
+        raise PlanError(
+            f"host {job.seats[0].host.name} has the address {job.meeting_host}, but MindSpore's scheduler needs an IP",
+            expected="MS_SCHED_HOST as an IPv4 address, or IPv6 on Ascend",
+            remedy="write the host's IP as its address in the cluster",
+        ) from None
+    return {
+        "MS_SCHED_HOST": job.meeting_host,
+        "MS_SCHED_PORT": job.meeting_port,
+        "MS_WORKER_NUM": str(job.world_size),
+    }
+
+
+CONTRACT: Final = Contract(
+    variables=VARIABLES,
+    shared=_shared,
+    of_rank=_of_rank,
+    services=_services,
+    excludes={"MS_SERVER_NUM": "it is of the parameter-server mode, which npu-launch does not start"},
+)

@@ -1,0 +1,134 @@
+"""Looks at what a recipe sets in `env`: whether it contradicts the contract, is out of range, or is spelt wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Final
+
+from launcher.errors import PlanError
+from launcher.planning.environment import (
+    cann,
+    defaults,
+    hccl,
+    identity,
+    mindspore_settings,
+    torch_npu,
+)
+from launcher.planning.environment.choice import CONTRACTS
+from launcher.planning.environment.contract import Contract
+from launcher.planning.environment.places import place_of
+from launcher.planning.environment.rule import Breach
+from launcher.planning.environment.variable import Variable
+from launcher.planning.model import RankProcess
+from launcher.specs import Framework, Recipe
+from launcher.specs.placeholders import used
+from launcher.specs.soc import CPU, Family, family_of
+
+_ON_NPUS: Final = {variable.name: variable for variable in (*hccl.VARIABLES, *cann.VARIABLES, *torch_npu.VARIABLES)}
+_ANYWHERE: Final = {variable.name: variable for variable in (*defaults.VARIABLES, *mindspore_settings.VARIABLES)}
+_CONTRACTS: Final = {
+    variable.name: variable
+    for variable in (*chain.from_iterable(contract.variables for contract in CONTRACTS), *identity.OWNED)
+}
+
+CATALOGUE: Final[Mapping[str, Variable]] = {**_ANYWHERE, **_ON_NPUS, **_CONTRACTS}
+
+_FAMILIES: Final = (
+    "HCCL_",
+    "ASCEND_",
+    "MS_",
+    "TORCH_",
+    "PYTORCH_",
+    "GLOG_",
+    "NPU_",
+    "P2P_",
+    "ACL_",
+    "CM_",
+    "TORCHELASTIC_",
+)
+_ALIKE: Final = 0.88  # of difflib: a letter or two of a name
+
+
+def refuse_contradictions(recipe: Recipe, contract: Contract) -> None:
+    """Raise PlanError when the recipe's `env` sets what only the plan can know, or what the contract excludes."""
+    owned = {variable.name: variable for variable in (*contract.variables, *identity.OWNED)}
+    names = [name for name in recipe.env if name in owned]
+    if names:
+        meanings = " ".join(f"{name}: {owned[name].meaning}" for name in names)
+        raise PlanError(
+            f"{', '.join(f'env.{name}' for name in names)}: npu-launch itself sets this for every rank",
+            where=place_of(recipe, "env", names[0]),
+            expected=f"variables that are not part of how ranks find each other. {meanings}",
+            remedy=f"remove {' and '.join(names)} from env; ranks and devices follow from `ranks` and the cluster",
+        )
+    for name in recipe.env:
+        if name in contract.excludes:
+            raise PlanError(
+                f"env.{name} contradicts how {recipe.framework.value} ranks meet here: {contract.excludes[name]}",
+                where=place_of(recipe, "env", name),
+                expected=f"env without {name}",
+                remedy=f"remove {name} from env, or change rendezvous",
+            )
+
+
+def check_settings(recipe: Recipe, ranks: Sequence[RankProcess], soc: str) -> tuple[str, ...]:
+    """Raise PlanError for settings of the recipe that no reader accepts; what is doubtful is returned as sentences.
+
+    Variables of HCCL, CANN and torch_npu are looked at on NPUs only: elsewhere nobody reads them.
+    """
+    known = {**_ANYWHERE, **_ON_NPUS} if soc != CPU else _ANYWHERE
+    family = family_of(soc)
+    warnings: list[str] = []
+    for name, written in recipe.env.items():
+        variable = known.get(name)
+        if variable is None:
+            warnings += _likely_typos(recipe, name)
+            continue
+        values = variable.values_on(family)
+        expected = f"{values.words} on {soc}" if family in variable.on else values.words
+        alike = next(used(written), None) is None
+        for text in {rank.env[name]: None for rank in (ranks[:1] if alike else ranks)}:
+            if not values.accepts(text):
+                breach = Breach(
+                    (name,), f"env.{name} is {text[:200]!r}", expected, variable.source, variable.is_certain
+                )
+                _report(breach, recipe, warnings)
+    for breach in _breaches(recipe, ranks[0].env, family):
+        if any(name in recipe.env for name in breach.names):
+            _report(breach, recipe, warnings)
+    return tuple(warnings)
+
+
+def _breaches(recipe: Recipe, env: Mapping[str, str], family: Family | None) -> Iterator[Breach]:
+    if family is not Family.CPU:
+        yield from hccl.breaches(env, family)
+        if recipe.framework is Framework.PYTORCH:
+            yield from torch_npu.breaches(env)
+    yield from mindspore_settings.breaches(env)
+
+
+def _report(breach: Breach, recipe: Recipe, warnings: list[str]) -> None:
+    """Refuse what is certain, and note the rest."""
+    name = next(name for name in breach.names if name in recipe.env)
+    expected = f"{breach.expected} ({breach.source})"
+    if breach.is_certain:
+        raise PlanError(breach.what, where=place_of(recipe, "env", name), expected=expected)
+    warnings.append(_placed(recipe, name, f"{breach.what}; expected {expected}"))
+
+
+def _placed(recipe: Recipe, name: str, sentence: str) -> str:
+    """A sentence about a variable of the recipe, behind its place where that is known."""
+    where = place_of(recipe, "env", name)
+    return f"{where}: {sentence}" if where else sentence
+
+
+def _likely_typos(recipe: Recipe, name: str) -> Iterator[str]:
+    """A sentence when an unknown name is much like a known one of the same family."""
+    if name in CATALOGUE or not name.startswith(_FAMILIES):
+        return
+    from difflib import get_close_matches
+
+    for close in get_close_matches(name, CATALOGUE, n=1, cutoff=_ALIKE):
+        what = f"env.{name} is a variable that npu-launch does not know; did you mean {close}?"
+        yield _placed(recipe, name, what)

@@ -1,0 +1,173 @@
+"""The parts of a plan that all scripts are made of, spelled for bash."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from launcher.planning.environment.set_env_files import DRIVER_LIBRARIES, candidates
+from launcher.planning.model import LaunchPlan, RankProcess, Target
+from launcher.planning.rendering.quoting import shell_word
+from launcher.planning.rendering.words import Cell, Speller
+
+
+@dataclass(frozen=True)
+class ServicePart:
+    """A process beside the ranks."""
+
+    name: str
+    log: str
+    cwd: str
+    variables: tuple[str, ...]
+    command: str
+
+
+@dataclass(frozen=True)
+class HostPart:
+    """What one host starts. `seats` are `rank:local rank:device` of its ranks; `key` names it in the script."""
+
+    key: str
+    name: str
+    seats: str
+    services: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class EnvironmentPart:
+    """What the processes of some hosts inherit beyond the environment of the script."""
+
+    keys: tuple[str, ...]
+    variables: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TablePart:
+    """The rank table: where it has to be, and its text for a here-document."""
+
+    path: str
+    folder: str
+    text: str
+
+
+@dataclass(frozen=True)
+class ScriptParts:
+    """All that the templates of scripts speak of."""
+
+    name: str
+    run: str
+    unset: tuple[str, ...]
+    grace: int
+    gang: bool
+    hosts: tuple[HostPart, ...]
+    services: tuple[ServicePart, ...]
+    variables: Mapping[str, Cell]
+    command: Cell
+    cwd: Cell
+    log: Cell
+    cann_logs: Cell
+    cpus: Cell | None
+    table: TablePart | None
+    environments: tuple[EnvironmentPart, ...]
+    sources: tuple[tuple[str, ...], ...]
+    driver_libraries: str
+
+
+def script_parts(
+    plan: LaunchPlan,
+    speller: Speller | None = None,
+    key: Callable[[int, str], str] = lambda _, host: host,
+    cann: str | None = None,
+) -> ScriptParts:
+    """The parts of a script for all hosts of a plan; `key` gives a host's name in it, from its place and its name.
+
+    Where the plan does not know what CANN's set_env.sh leaves on the hosts, the script sources it; `cann` is CANN's
+    folder there, None where it is installed as usual.
+    """
+    speller = speller or Speller()
+    ranks = plan.ranks
+
+    def each(part: Callable[[RankProcess], str]) -> Cell:
+        return speller.each([part(rank) for rank in ranks], ranks)
+
+    is_bound = any(rank.cpus for rank in ranks)
+    return ScriptParts(
+        name=plan.name,
+        run=plan.run,
+        unset=plan.unset,
+        grace=math.ceil(plan.grace),
+        gang=plan.gang,
+        hosts=tuple(_host(plan, host, key(place, host)) for place, host in enumerate(plan.hosts)),
+        services=tuple(
+            ServicePart(
+                name=service.name,
+                log=speller.one(service.log),
+                cwd=speller.one(service.cwd),
+                variables=tuple(f"{name}={speller.one(value)}" for name, value in service.env.items()),
+                command=speller.words(service.argv),
+            )
+            for service in plan.services
+        ),
+        variables={name: _variable(speller, name, ranks) for name in _names(ranks)},
+        command=speller.each_row([rank.argv for rank in ranks], ranks),
+        cwd=each(lambda rank: rank.cwd),
+        log=each(lambda rank: rank.log),
+        cann_logs=each(lambda rank: rank.cann_log_dir),
+        cpus=each(lambda rank: spans(rank.cpus or ())) if is_bound else None,
+        table=_table(plan, speller),
+        environments=tuple(_environments(plan)),
+        sources=() if plan.target is Target.CPU or plan.host_environments else candidates(cann, plan.framework),
+        driver_libraries=":".join(DRIVER_LIBRARIES),
+    )
+
+
+def spans(numbers: Sequence[int]) -> str:
+    """Ascending numbers as `0-3,6`."""
+    found: list[tuple[int, int]] = []
+    for number in numbers:
+        if found and number == found[-1][1] + 1:
+            found[-1] = (found[-1][0], number)
+        else:
+            found.append((number, number))
+    return ",".join(str(low) if low == high else f"{low}-{high}" for low, high in found)
+
+
+def _host(plan: LaunchPlan, host: str, key: str) -> HostPart:
+    seats = (f"{rank.rank}:{rank.local_rank}:{rank.slot}" for rank in plan.ranks if rank.host == host)
+    services = tuple(service.name for service in plan.services if service.host == host)
+    return HostPart(key=key, name=host, seats=" ".join(seats), services=services)
+
+
+def _environments(plan: LaunchPlan) -> Iterator[EnvironmentPart]:
+    for known in plan.host_environments:
+        yield EnvironmentPart(
+            keys=known.hosts,
+            variables=(
+                *(f"{name}={shell_word(value)}" for name, value in known.variables.items()),
+                *(f'{name}={shell_word(value)}"${{{name}:+:${name}}}"' for name, value in known.prepended.items()),
+                *(f'{name}="${{{name}:+${name}:}}"{shell_word(value)}' for name, value in known.appended.items()),
+            ),
+        )
+
+
+def _names(ranks: Sequence[RankProcess]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for rank in ranks for name in rank.env))
+
+
+def _variable(speller: Speller, name: str, ranks: Sequence[RankProcess]) -> Cell:
+    having = [rank for rank in ranks if name in rank.env]
+    cell = speller.each([rank.env[name] for rank in having], having)
+    if cell.shared is None or len(having) == len(ranks):
+        return cell
+    return Cell(own={rank.rank: speller.one(rank.env[name]) for rank in having})
+
+
+def _table(plan: LaunchPlan, speller: Speller) -> TablePart | None:
+    if plan.rank_table is None or plan.rank_table_path is None:
+        return None
+    return TablePart(
+        path=speller.one(plan.rank_table_path),
+        folder=speller.one(str(PurePosixPath(plan.rank_table_path).parent)),
+        text=speller.document(plan.rank_table.to_json()),
+    )

@@ -1,0 +1,105 @@
+"""`npu-launch discover` writes a spec of this machine or others, or says why it cannot."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from launcher.specs import load_cluster
+from tests.site import SimulatedHost, Site
+
+
+def discover(host: SimulatedHost | None, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command as a person on that host would give it."""
+    environment = {**os.environ, **(host.environment if host else {"NPU_LAUNCH_ROOT": "/nowhere"})}
+    command = [sys.executable, "-m", "launcher.cli.main", "discover", *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True)
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> SimulatedHost:
+    return Site(tmp_path / "site", chip="910A").hosts[0]
+
+
+def test_this_machine_is_written_as_a_spec_that_loads(host: SimulatedHost, tmp_path: Path) -> None:
+    out = tmp_path / "cluster.yaml"
+    done = discover(host, "--out", str(out), "--name", "lab")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert f"wrote {out}" in done.stderr
+    cluster = load_cluster(out)
+    assert (cluster.name, cluster.soc) == ("lab", "Ascend910A")
+    assert (cluster.hosts[0].name, cluster.hosts[0].address) == ("node-001", "10.0.0.1")
+    assert [device.ip for device in cluster.hosts[0].device_list] == [device.ip for device in host.state.devices]
+
+
+def test_what_is_odd_is_told_beside_the_spec(host: SimulatedHost) -> None:
+    host.device(3).ip = None
+    done = discover(host)
+    assert done.returncode == 0
+    assert "node-001 device 3: no address" in done.stderr
+    assert "soc: Ascend910A\n" in done.stdout
+
+
+def test_json_has_the_spec_and_the_reports(host: SimulatedHost) -> None:
+    done = discover(host, "--json")
+    document = json.loads(done.stdout)
+    assert document["cluster"]["soc"] == "Ascend910A"
+    (report,) = document["reports"].values()
+    assert report["npus"][0]["health"] == "OK"
+
+
+def test_a_machine_without_npus_is_told_and_nothing_is_written(tmp_path: Path) -> None:
+    done = discover(None, "--out", str(tmp_path / "cluster.yaml"))
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "no NPU" in done.stderr
+    assert not (tmp_path / "cluster.yaml").exists()
+
+
+def test_a_host_that_cannot_be_reached_is_an_error_and_not_this_machine(host: SimulatedHost) -> None:
+    done = discover(host, "no-such-host.invalid")
+    assert (done.returncode, done.stdout) == (4, "")
+    assert "no-such-host.invalid" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["node[1-"], "bracket"),
+        (["a b"], "a b"),
+        (["a", "a"], "again"),
+        (["--soc", "Ascend910A"], "--from"),
+        (["--devices", "many"], "whole number"),
+        (["--from", "/no/such/file"], "no such file"),
+        (["a", "--from", "b"], "both"),
+    ],
+)
+def test_what_is_wrong_on_the_command_line_is_told(host: SimulatedHost, arguments: list[str], says: str) -> None:
+    done = discover(host, *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_file_that_is_there_is_not_overwritten(host: SimulatedHost, tmp_path: Path) -> None:
+    out = tmp_path / "cluster.yaml"
+    out.write_text("mine")
+    assert discover(host, "--out", str(out)).returncode == 2
+    assert out.read_text() == "mine"
+
+
+def test_a_rank_table_becomes_a_spec_without_asking_anybody(tmp_path: Path) -> None:
+    table = tmp_path / "hccl.json"
+    device = {"device_id": "0", "device_ip": "192.168.1.8", "rank_id": "0"}
+    server = {"server_id": "10.0.0.10", "host_nic_ip": "reserve", "device": [device]}
+    table.write_text(
+        json.dumps({"status": "completed", "version": "1.0", "server_count": "1", "server_list": [server]})
+    )
+    done = discover(None, "--from", str(table), "--soc", "Ascend910B3")
+    assert done.returncode == 0, done.stderr
+    (tmp_path / "cluster.yaml").write_text(done.stdout)
+    assert load_cluster(tmp_path / "cluster.yaml").hosts[0].device_list[0].ip == "192.168.1.8"

@@ -1,0 +1,146 @@
+"""What a command over ssh is given and gives back."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from launcher.hosts.ssh.connections import SshReach
+from launcher.hosts.ssh.quoting import command_line, kill_line, own_words
+
+HOSTILE = [
+    "a'; echo foo",
+    '"; rm -rf "$HOME"; `id` $(id) ${IFS}',
+    "back\\slash \\0101 \\n %s %d %%",
+    "new\nline\n",
+    "!! !event ^old^new",
+    "中文 é",
+    "bytes \udcff\udcfe",
+    "\x01\x1b[31m\x7f",
+    "",
+    "-n",
+    "*",
+    "~",
+    "#",
+    "&& || ; | < > ( ) { } [ ]",
+    "=cmd",
+    "\t ",
+]
+ECHO = "import os,sys; sys.stdout.buffer.write(b'\\0'.join(map(os.fsencode, sys.argv[1:])))"
+
+
+def test_every_argument_arrives_as_it_was(reach: SshReach) -> None:
+    answer = reach.run([sys.executable, "-c", ECHO, *HOSTILE], timeout=20)
+    assert answer.stderr == b""
+    assert [part.decode("utf-8", "surrogateescape") for part in answer.stdout.split(b"\0")] == HOSTILE
+
+
+def test_both_outputs_and_the_exit_status_come_back(reach: SshReach) -> None:
+    answer = reach.run(["sh", "-c", "printf out; printf err >&2; exit 7"], timeout=20)
+    assert (answer.code, answer.stdout, answer.stderr, answer.problem) == (7, b"out", b"err", "")
+
+
+def test_bytes_of_all_kinds_pass_both_ways(reach: SshReach) -> None:
+    every = bytes(range(256)) * 40
+    assert reach.run(["cat"], input=every, timeout=20).stdout == every
+
+
+def test_five_megabytes_go_in_while_as_much_comes_out_of_both_ends(reach: SshReach) -> None:
+    data = bytes(5_000_000)
+    answer = reach.run(["sh", "-c", "tee /dev/stderr"], input=data, timeout=60)
+    assert (len(answer.stdout), len(answer.stderr), answer.code) == (len(data), len(data), 0)
+
+
+def test_input_that_nobody_reads_holds_nothing_up(reach: SshReach) -> None:
+    assert reach.run(["true"], input=bytes(5_000_000), timeout=20).code == 0
+
+
+def test_a_command_without_input_finds_its_end(reach: SshReach) -> None:
+    assert reach.run(["cat"], timeout=20).code == 0
+
+
+@pytest.mark.parametrize(("name", "number"), [("KILL", -9), ("TERM", -15), ("SEGV", -11)])
+def test_a_command_that_a_signal_ends_says_which(reach: SshReach, name: str, number: int) -> None:
+    assert reach.run(["sh", "-c", f"kill -{name} $$"], timeout=20).code == number
+
+
+def test_what_exit_status_137_is_stays_137(reach: SshReach) -> None:
+    assert reach.run(["sh", "-c", "exit 137"], timeout=20).code == 137
+
+
+def test_a_command_that_is_not_there_is_the_shells_127(reach: SshReach) -> None:
+    answer = reach.run(["no-such-command"], timeout=20)
+    assert answer.code == 127
+    assert b"no-such-command" in answer.stderr
+
+
+def test_a_command_that_takes_too_long_is_killed_with_its_children_and_nothing_else(
+    reach: SshReach, tmp_path: Path
+) -> None:
+    pids, bystander = tmp_path / "pids", subprocess.Popen(["sleep", "1000"], start_new_session=True)
+    script = f"sleep 1000 & echo $$ $! > {pids}; echo so far; wait"
+    assert reach.run(["true"], timeout=20).code == 0
+    answer = reach.run(["sh", "-c", script], timeout=1)
+    assert (answer.code, answer.stdout, answer.problem) == (None, b"so far\n", "sh did not end within 1 s")
+    deadline = time.monotonic() + 10
+    while alive := list(filter(is_alive, pids.read_text().split())):  # a signal takes a moment
+        assert time.monotonic() < deadline, alive
+    assert bystander.poll() is None
+    bystander.kill()
+    bystander.wait()
+
+
+def is_alive(pid: str) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.parametrize("pid", [1, 0, -1])
+def test_a_process_group_that_means_more_than_a_command_is_never_killed(pid: int) -> None:
+    with pytest.raises(ValueError, match="is not a command's"):
+        kill_line(pid)
+
+
+def test_a_command_that_leaves_a_child_with_its_output_is_waited_for_until_the_time_is_over(reach: SshReach) -> None:
+    assert reach.run(["true"], timeout=20).code == 0
+    answer = reach.run(["sh", "-c", "sleep 1000 & echo started"], timeout=1)
+    assert (answer.code, answer.stdout) == (None, b"started\n")
+
+
+def test_a_flood_of_output_is_cut_and_said(reach: SshReach, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("launcher.hosts.ssh.command.MOST_OUTPUT", 1024 * 1024)
+    answer = reach.run(["sh", "-c", "cat /dev/zero >&2"], timeout=20)
+    assert (answer.code, answer.problem) == (None, "sh wrote more than 1 MiB")
+    assert len(answer.stderr) < 3 * 1024 * 1024
+
+
+def test_arguments_too_long_for_the_other_side_are_said_so(reach: SshReach) -> None:
+    answer = reach.run(["echo", "x" * 200_000], timeout=20)
+    assert answer.problem == "echo: its arguments are too long for ssh; give them by stdin"
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash", "dash", "zsh", "csh", "tcsh", "fish", "busybox"])
+def test_any_login_shell_hands_the_arguments_on(shell: str) -> None:
+    program = shutil.which(shell)
+    if program is None:
+        pytest.skip(f"{shell} is not installed")
+    login = [program, *(["sh"] if shell == "busybox" else [])]
+    line = command_line([sys.executable, "-c", ECHO, *HOSTILE])
+    said = subprocess.run([*login, "-c", line], check=True, capture_output=True).stdout
+    assert [part.decode("utf-8", "surrogateescape") for part in own_words(said)[1].split(b"\0")] == HOSTILE
+
+
+@given(argument=st.text(st.characters(blacklist_characters="\0", blacklist_categories=["Cs"])))
+@settings(max_examples=30, deadline=None)
+def test_any_argument_survives_the_shell(argument: str) -> None:
+    said = subprocess.run(["sh", "-c", command_line(["printf", "%s", argument])], check=True, capture_output=True)
+    assert own_words(said.stdout)[1].decode() == argument

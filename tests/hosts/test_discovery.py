@@ -1,0 +1,168 @@
+"""What hosts report becomes a spec that loads, and a reader of it learns all that is odd."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from launcher.errors import InfrastructureError, PreflightError
+from launcher.hosts import resolve_cluster
+from launcher.hosts.discovery import Discovery, discover
+from launcher.hosts.discovery_text import write_discovery
+from launcher.hosts.report import HostReport
+from launcher.hosts.survey import Request, survey_hosts
+from launcher.specs import Cluster, Framework, Host, Recipe, load_cluster
+from tests.site import Site
+
+
+def found_on(site: Site, names: Sequence[str] = ()) -> Discovery:
+    """The discovery of the site's hosts, asked under these names or their own."""
+    hosts = [
+        Host(name=name, address=host.state.address, devices=1)
+        for host, name in zip(site.hosts, names or [host.name for host in site.hosts], strict=True)
+    ]
+    return discover("found", hosts, survey_hosts(hosts, Request(), lambda host: site.reach(host.address), 30))
+
+
+def loaded(discovery: Discovery, folder: Path) -> Cluster:
+    """What the written spec loads as."""
+    path = folder / "found.yaml"
+    path.write_text(write_discovery(discovery), encoding="utf-8")
+    return load_cluster(path)
+
+
+@pytest.mark.parametrize("chip", ["910A", "910B3", "910C"])
+def test_the_spec_of_healthy_hosts_is_the_cluster_that_they_are(tmp_path: Path, chip: str) -> None:
+    site = Site(tmp_path / "site", hosts=2, chip=chip)
+    found = found_on(site)
+    assert found.cluster == site.cluster(name="found")
+    assert loaded(found, tmp_path) == found.cluster
+    assert found.remarks.loud == []
+
+
+def test_addresses_that_disagree_are_said_beside_the_one_that_counts(tmp_path: Path) -> None:
+    site = Site(tmp_path / "site")
+    site.hosts[0].state.hccn_conf = {"0": "192.1.0.1", "1": "10.9.9.9", "2": "192.3.0.1"}
+    site.hosts[0].device(2).ip = None
+    site.hosts[0].device(3).ip = None
+    found = found_on(site)
+    text = write_discovery(found)
+    assert '- {id: 1, ip: "192.2.0.1"}  # hccn_tool says 192.2.0.1, /etc/hccn.conf 10.9.9.9: hccn_tool counts\n' in text
+    assert '- {id: 2, ip: "192.3.0.1"}  # 192.3.0.1 is of /etc/hccn.conf alone: hccn_tool does not say it\n' in text
+    assert "- {id: 3}  # no address: hccn_tool -i 3 -ip -s address IP netmask MASK\n" in text
+    assert len(found.remarks.loud) == 3
+    assert loaded(found, tmp_path) == found.cluster
+
+
+def test_an_address_that_is_there_twice_or_of_another_family_is_left_out_and_told(tmp_path: Path) -> None:
+    site = Site(tmp_path / "site", hosts=2)
+    site.hosts[1].device(0).ip = "192.1.0.1"
+    site.hosts[1].device(1).ip = "fd00::7"
+    found = found_on(site)
+    assert [device.ip for device in found.cluster.hosts[1].device_list][:3] == [None, None, "192.3.0.2"]
+    assert "node-002 device 0: 192.1.0.1 is the address of node-001 device 0, too" in found.remarks.loud
+    assert any("IPv6, and others are IPv4" in remark for remark in found.remarks.loud)
+    assert loaded(found, tmp_path) == found.cluster
+
+
+def test_faults_are_said_beside_their_devices(tmp_path: Path) -> None:
+    site = Site(tmp_path / "site", hosts=2)
+    host = site.hosts[0]
+    with host.changing():
+        host.device(1).health, host.device(1).error_codes = "Alarm", ("8C084E00",)
+        host.device(2).link = "DOWN"
+        host.device(5).listed = False
+        host.state.driver = "23.0.3"
+    site.hosts[1].device(6).node = False
+    found = found_on(site)
+    text = write_discovery(found)
+    assert "# health Alarm: 8C084E00\n" in text
+    assert "# link down\n" in text
+    assert "    # /dev/davinci5 is here, but npu-smi does not know it\n" in text
+    assert "    # npu-smi knows NPU 6, but there is no /dev/davinci6\n" in text
+    assert "# driver differs: 23.0.3 on node-001; 23.0.7 on node-002\n" in text
+    ids = [[device.id for device in host.device_list] for host in found.cluster.hosts]
+    assert ids == [[0, 1, 2, 3, 4, 6, 7], [0, 1, 2, 3, 4, 5, 7]]
+    assert loaded(found, tmp_path) == found.cluster
+
+
+def test_hosts_that_do_not_answer_or_have_no_npus_are_named_and_left_out(tmp_path: Path) -> None:
+    site = Site(tmp_path / "site", hosts=3)
+    site.hosts[1].state.reach = "unreachable"
+    site.hosts[2].set(absent=("npu-smi", "hccn_tool"))
+    with site.hosts[2].changing():
+        for device in site.hosts[2].state.devices:
+            device.node = False
+    found = found_on(site)
+    assert [host.name for host in found.cluster.hosts] == ["node-001"]
+    assert (list(found.failed), found.without_npus) == (["node-002"], ("node-003",))
+    assert "# node-002 is not in here: " in write_discovery(found)
+
+
+def test_hosts_without_any_npu_never_become_a_cluster(tmp_path: Path) -> None:
+    with pytest.raises(PreflightError, match="no NPU"):
+        found_on(Site(tmp_path / "site", devices=0, absent=("npu-smi", "hccn_tool")))
+
+
+def test_when_no_host_answers_the_first_error_is_told(tmp_path: Path) -> None:
+    site = Site(tmp_path / "site", hosts=2, reach="unreachable")
+    with pytest.raises(InfrastructureError, match="node-001"):
+        found_on(site)
+
+
+def test_chips_that_differ_are_refused_with_their_hosts(tmp_path: Path) -> None:
+    sites = Site(tmp_path / "a"), Site(tmp_path / "b", chip="910A")
+    hosts = [Host(name=name, address="10.0.0.1", devices=1) for name in ("left", "right")]
+    reports = {
+        host.name: survey_hosts([host], Request(), lambda _, site=site: site.reach("node-001"))[host.name]  # type: ignore[misc]
+        for host, site in zip(hosts, sites, strict=True)
+    }
+    with pytest.raises(PreflightError, match="Ascend910B3 on left; Ascend910A on right"):
+        discover("found", hosts, reports)
+
+
+@pytest.mark.parametrize("answer", ["", "dcmi module initialize failed. ret is -8005\n", "芯片\n"])
+def test_a_chip_that_cannot_be_told_is_refused_with_the_text(tmp_path: Path, answer: str) -> None:
+    site = Site(tmp_path / "site")
+    site.hosts[0].answer("npu-smi info", answer)
+    site.hosts[0].answer("npu-smi info -m", answer)
+    with pytest.raises(PreflightError) as raised:
+        found_on(site)
+    assert "8 NPUs are on node-001, but their chip cannot be told" in str(raised.value)
+    assert answer.strip() in str(raised.value)
+
+
+def test_a_host_asked_for_by_its_address_gets_its_own_name(tmp_path: Path) -> None:
+    found = found_on(Site(tmp_path / "site", hosts=2), names=["10.0.0.1", "gpu-two"])
+    assert [host.name for host in found.cluster.hosts] == ["node-001", "gpu-two"]
+
+
+def test_what_a_host_says_of_itself_cannot_break_the_file(tmp_path: Path) -> None:
+    site = Site(tmp_path / "site")
+    host = site.hosts[0]
+    host.answer("hccn_tool -i 0 -ip -g", "ipaddr:\x1b[31m}] evil\nsoc: CPU\n")
+    found = found_on(site)
+    report = HostReport(**{**_fields(site), "name": "a\nsoc: CPU"})
+    again = discover("found", list(found.cluster.hosts), {"node-001": report})
+    assert loaded(found, tmp_path) == found.cluster
+    assert loaded(again, tmp_path).soc == "Ascend910B3"
+
+
+def _fields(site: Site) -> dict[str, object]:
+    report = survey_hosts(site.cluster().hosts, Request(), site.reach)["node-001"]
+    assert isinstance(report, HostReport)
+    return vars(replace(report))
+
+
+def test_the_cluster_auto_is_the_npus_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = Site(tmp_path / "site").hosts[0]
+    for name, value in host.environment.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "run.sh").touch()
+    recipe = Recipe(name="r", framework=Framework.PLAIN, ranks=2, script=str(tmp_path / "run.sh"))
+    cluster = resolve_cluster(recipe, None)
+    assert (cluster.soc, cluster.hosts[0].address, cluster.device_count) == ("Ascend910B3", "127.0.0.1", 8)
+    assert cluster.hosts[0].device_list[3].ip == "192.4.0.1"

@@ -1,0 +1,33 @@
+"""A command on this machine: what it is given and gives back."""
+
+from __future__ import annotations
+
+import sys
+
+from launcher.hosts.reach import ThisMachine
+
+HERE = ThisMachine()
+
+
+def test_outputs_status_and_input_pass_through() -> None:
+    answer = HERE.run(["sh", "-c", "cat; echo err >&2; exit 3"], input=b"\x00\xff", timeout=20)
+    assert (answer.code, answer.stdout, answer.stderr) == (3, b"\x00\xff", b"err\n")
+
+
+def test_a_signal_is_a_negative_code() -> None:
+    assert HERE.run(["sh", "-c", "kill -TERM $$"], timeout=20).code == -15
+
+
+def test_a_program_that_is_not_there_is_a_problem_and_no_error() -> None:
+    answer = HERE.run(["no-such-command"], timeout=20)
+    assert (answer.code, answer.problem) == (None, "no-such-command: No such file or directory")
+
+
+def test_what_takes_too_long_ends_with_all_of_its_children() -> None:
+    answer = HERE.run(["sh", "-c", "echo so far; sleep 1000 & wait"], timeout=0.5)
+    assert (answer.code, answer.stdout, answer.problem) == (None, b"so far\n", "sh did not end within 0.5 s")
+
+
+def test_the_environment_is_added_to_our_own() -> None:
+    program = [sys.executable, "-c", "import os; print(os.environ['A'], 'PATH' in os.environ)"]
+    assert ThisMachine({"A": "b"}).run(program, timeout=20).stdout == b"b True\n"

@@ -1,0 +1,183 @@
+"""What a recipe may set of HCCL's, CANN's and the frameworks' variables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from small_jobs import host, planned, recipe, refusal
+
+from launcher.errors import PlanError
+from launcher.planning.environment.settings import CATALOGUE
+
+A1, A2, A3, A5 = "Ascend910A", "Ascend910B3", "Ascend910_9391", "Ascend950PR"
+
+
+def warnings(soc: str = A2, framework: str = "pytorch", **env: Any) -> tuple[str, ...]:
+    return planned(recipe(framework, env=env), soc=soc).warnings
+
+
+def refused(soc: str = A2, framework: str = "pytorch", **env: Any) -> PlanError:
+    return refusal(recipe(framework, env=env), soc=soc)
+
+
+@pytest.mark.parametrize(
+    ("soc", "name", "good", "bad"),
+    [
+        (A2, "HCCL_CONNECT_TIMEOUT", ["120", "7200"], ["119", "7201", "-1", "1e3", "", " 120", "१२०", "9" * 30]),
+        (A1, "HCCL_EXEC_TIMEOUT", ["1", "17340"], ["0", "17341"]),
+        (A2, "HCCL_EXEC_TIMEOUT", ["0", "2147483647"], ["2147483648"]),
+        (A3, "HCCL_EXEC_TIMEOUT", ["0"], ["x"]),
+        (A2, "HCCL_IF_BASE_PORT", ["1024", "65520"], ["1023", "65521"]),
+        (A2, "HCCL_SOCKET_FAMILY", ["AF_INET", "AF_INET6"], ["AF_INET4", "af_inet"]),
+        (A2, "HCCL_SOCKET_IFNAME", ["eth", "^eth", "=eth0", "^=eth0,eth1"], ["", "eth0, eth1", "=,"]),
+        (A2, "HCCL_NPU_SOCKET_PORT_RANGE", ["auto", "61000-61050", "1,5-9"], ["61050-61000", "0", "61000-", "70000"]),
+        (A2, "HCCL_BUFFSIZE", ["1", "400"], ["0", "200M"]),
+        (A2, "HCCL_RDMA_TC", ["0", "132", "252"], ["133", "256"]),
+        (A2, "HCCL_RDMA_SL", ["0", "7"], ["8"]),
+        (A2, "HCCL_RDMA_TIMEOUT", ["5", "20"], ["4", "21"]),
+        (A1, "HCCL_RDMA_TIMEOUT", ["24"], ["25"]),
+        (A2, "HCCL_RDMA_RETRY_CNT", ["1", "7"], ["0", "8"]),
+        (A2, "HCCL_DETERMINISTIC", ["true", "strict"], ["yes"]),
+        (A2, "HCCL_OP_RETRY_ENABLE", ["L1:0,L2:0"], ["L1:2", "1", "L1:0,L1:0"]),
+        (A2, "HCCL_DFS_CONFIG", ["cluster_heartbeat:off", "connection_fault_detection_time:0"], ["heartbeat:on", "a"]),
+        (A2, "HCCL_DFS_CONFIG", ["connection_fault_detection_time:20"], ["connection_fault_detection_time:19"]),
+        (A2, "ASCEND_GLOBAL_LOG_LEVEL", ["0", "4"], ["5", "INFO"]),
+        (A2, "ASCEND_MODULE_LOG_LEVEL", ["HCCL=1", "HCCL=1:GE=0"], ["HCCL:1", "HCCL=9"]),
+        (A2, "ASCEND_HOST_LOG_FILE_NUM", ["1", "1000"], ["0", "1001"]),
+        (A2, "TASK_QUEUE_ENABLE", ["0", "2"], ["3"]),
+        (A2, "MS_NODE_TIMEOUT", ["30"], ["0", "-1", "30s"]),
+        (A2, "MS_TOPO_TIMEOUT", ["1800", "-1"], ["0", "soon"]),
+        (A2, "GLOG_v", ["0", "4"], ["5"]),
+        (A2, "OMP_NUM_THREADS", ["4", "4,2"], ["0", "many"]),
+    ],
+)
+def test_a_value_is_in_its_documented_range(soc: str, name: str, good: list[str], bad: list[str]) -> None:
+    variable = CATALOGUE[name]
+    for text in good:
+        assert planned(recipe(env={name: text}), soc=soc).ranks[0].env[name] == text
+    for text in bad:
+        error = refused(soc, "plain", **{name: text})
+        assert error.what == f"env.{name} is {text!r}"
+        assert variable.source in error.expected
+
+
+def test_a_range_that_depends_on_the_chip_names_it() -> None:
+    error = refused(A1, HCCL_EXEC_TIMEOUT=0)
+    assert error.expected == "seconds from 1 to 17340 on Ascend910A (HCCL user guide, HCCL_EXEC_TIMEOUT)"
+
+
+def test_what_is_not_documented_for_certain_is_warned_of() -> None:
+    (warning,) = warnings(HCCL_INTER_HCCS_DISABLE="yes")
+    assert "HCCL_INTER_HCCS_DISABLE is 'yes'; expected TRUE or FALSE" in warning
+    (warning,) = warnings(A2, HCCL_OP_EXPANSION_MODE="CCU_MS")
+    assert "HOST, HOST_TS, AI_CPU or AIV on Ascend910B3" in warning
+
+
+def test_each_ranks_value_is_looked_at() -> None:
+    assert refused(framework="plain", HCCL_IF_BASE_PORT="{rank}0000").what == "env.HCCL_IF_BASE_PORT is '00000'"
+
+
+def test_variables_of_the_npu_are_nobodys_on_cpu() -> None:
+    assert planned(recipe(env={"HCCL_CONNECT_TIMEOUT": 1}), soc="CPU").warnings == ()
+    assert refusal(recipe("mindspore", env={"MS_NODE_TIMEOUT": 0}), soc="CPU").what == "env.MS_NODE_TIMEOUT is '0'"
+
+
+def test_an_event_outlasts_a_collective() -> None:
+    error = refused(HCCL_EVENT_TIMEOUT=1000, HCCL_EXEC_TIMEOUT=1000)
+    assert error.what == "HCCL_EVENT_TIMEOUT 1000 is not above HCCL_EXEC_TIMEOUT 1000"
+    assert warnings(HCCL_EVENT_TIMEOUT=1001, HCCL_EXEC_TIMEOUT=1000) == ()
+    assert "1868 (default) is not above HCCL_EXEC_TIMEOUT 3600" in warnings(HCCL_EXEC_TIMEOUT=3600)[0]
+    assert "is not above HCCL_EXEC_TIMEOUT 1836 (default)" in warnings(HCCL_EVENT_TIMEOUT=60)[0]
+    assert warnings(framework="mindspore", HCCL_EXEC_TIMEOUT=3600) == (), "MindSpore has no HCCL_EVENT_TIMEOUT"
+
+
+@pytest.mark.parametrize(
+    ("pcie", "roce", "is_legal"),
+    [
+        ("1", None, True),
+        ("1", "0", True),
+        ("0", "1", True),
+        (None, "1", True),
+        ("0", "0", True),
+        ("1", "1", False),
+        ("0", None, False),
+        (None, "0", False),
+    ],
+)
+def test_the_links_within_a_server_go_together(pcie: str | None, roce: str | None, is_legal: bool) -> None:
+    both = {"HCCL_INTRA_PCIE_ENABLE": pcie, "HCCL_INTRA_ROCE_ENABLE": roce}
+    env = {name: value for name, value in both.items() if value is not None}
+    if is_legal:
+        assert warnings(**env) == ()
+    else:
+        assert "do not go together" in refused(**env).what
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("max_split_size_mb:20", "PYTORCH_NPU_ALLOC_CONF has max_split_size_mb:20"),
+        ("garbage_collection_threshold:1.5", "PYTORCH_NPU_ALLOC_CONF has garbage_collection_threshold:1.5"),
+        ("expandable_segments:true", "PYTORCH_NPU_ALLOC_CONF has expandable_segments:true"),
+        ("segment_size_mb:513", "PYTORCH_NPU_ALLOC_CONF has segment_size_mb:513"),
+        (
+            "expandable_segments:True,max_split_size_mb:50",
+            "PYTORCH_NPU_ALLOC_CONF has expandable_segments:True beside max_split_size_mb",
+        ),
+        ("page_size:1g,page_size:1g", "PYTORCH_NPU_ALLOC_CONF names a key twice"),
+    ],
+)
+def test_the_allocators_settings_are_looked_at(text: str, what: str) -> None:
+    assert refused(PYTORCH_NPU_ALLOC_CONF=text).what == what
+
+
+def test_sound_allocator_settings_pass_and_unknown_keys_are_warned_of() -> None:
+    assert warnings(PYTORCH_NPU_ALLOC_CONF="expandable_segments:True,base_addr_aligned_kb:16,page_size:1g") == ()
+    (warning,) = warnings(PYTORCH_NPU_ALLOC_CONF="expandable_segment:True")
+    assert "did you mean expandable_segments?" in warning
+
+
+def test_settings_that_do_nothing_are_warned_of() -> None:
+    assert "no effect with ASCEND_LAUNCH_BLOCKING" in warnings(ASCEND_LAUNCH_BLOCKING=1, TASK_QUEUE_ENABLE=2)[0]
+    assert "Ascend910_93 alone" in warnings(HCCL_OP_RETRY_ENABLE="L1:1")[0]
+    assert warnings(A3, HCCL_OP_RETRY_ENABLE="L1:1") == ()
+    assert "needs HCCL_OP_EXPANSION_MODE" in warnings(A3, HCCL_OP_RETRY_ENABLE="L1:1", HCCL_OP_EXPANSION_MODE="AIV")[0]
+    assert "HCCL_WHITELIST_FILE does not name" in warnings(HCCL_WHITELIST_DISABLE=0)[0]
+
+
+def test_mindspores_log_files_need_a_folder() -> None:
+    assert "GLOG_log_dir does not say where" in refused(framework="mindspore", GLOG_logtostderr=0).what
+    assert warnings(framework="mindspore", GLOG_logtostderr=0, GLOG_log_dir="{rank_dir}/glog") == ()
+
+
+@pytest.mark.parametrize(
+    ("typo", "meant"),
+    [
+        ("HCCL_CONNECT_TIMOUT", "HCCL_CONNECT_TIMEOUT"),
+        ("HCCL_BUFSIZE", "HCCL_BUFFSIZE"),
+        ("MS_NODE_TIMEOUTS", "MS_NODE_TIMEOUT"),
+        ("ASCEND_GLOBAL_LOGLEVEL", "ASCEND_GLOBAL_LOG_LEVEL"),
+    ],
+)
+def test_a_likely_typo_is_warned_of(typo: str, meant: str) -> None:
+    assert warnings(**{typo: "1"}) == (
+        f"env.{typo} is a variable that npu-launch does not know; did you mean {meant}?",
+    )
+
+
+def test_variables_that_nobody_knows_are_the_recipes_own() -> None:
+    assert warnings(MY_TIMEOUT=1, WANDB_MODE="offline", HCCL_SOMETHING_NEW=1, PATH="/x") == ()
+
+
+@given(st.sampled_from(sorted(CATALOGUE)), st.text(max_size=12), st.sampled_from([A1, A2, A3, "CPU"]))
+@settings(max_examples=100, deadline=None)
+def test_any_value_of_any_variable_is_taken_or_refused_in_words(name: str, text: str, soc: str) -> None:
+    text = text.replace("\0", "").encode(errors="ignore").decode()
+    try:
+        planned(recipe(env={name: text}), host("a", "10.0.0.1", 0, 1), soc=soc)
+    except PlanError as error:
+        assert name in error.what
+        assert error.expected
