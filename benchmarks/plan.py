@@ -1,7 +1,7 @@
 """How long a plan takes, and how much memory: plan, rank table, and both as the files that a run keeps of them.
 
-Each size is measured in a process of its own, several times, in processor time of its one thread; the least time counts,
-for what disturbs only adds.
+Each size is measured in a process of its own, several times, in processor time of its one thread; the least counts, for
+what disturbs only adds.
 """
 
 from __future__ import annotations

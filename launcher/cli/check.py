@@ -67,7 +67,7 @@ def check(
     from launcher.errors import ExitCode
     from launcher.hosts.preflight.asking import BUDGET, ask
     from launcher.hosts.preflight.checks import inspect
-    from launcher.hosts.preflight.here import own_processes
+    from launcher.hosts.preflight.here import own_processes, program_findings
     from launcher.hosts.ways import open_reach
     from launcher.specs.choices import Preflight
     from launcher.supervise.claims import taken_slots
@@ -79,7 +79,14 @@ def check(
     with open_reach(hosts) as reach:
         answers = ask(hosts, recipe, Preflight(preflight), reach)
     taken = frozenset((slot.host, slot.device) for slot in taken_slots(hosts))
-    verdict = inspect(hosts, answers, recipe, unavailable=taken, own_processes=own_processes(hosts, answers))
+    verdict = inspect(
+        hosts,
+        answers,
+        recipe,
+        unavailable=taken,
+        own_processes=own_processes(hosts, answers),
+        also=() if recipe is None else program_findings(recipe, hosts),
+    )
     seconds = time.monotonic() - began
     if json:
         _print_json(_document(recipe, hosts, answers, verdict, preflight, seconds))

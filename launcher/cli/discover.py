@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from launcher.hosts.report import HostReport
     from launcher.specs import Cluster
 
+REMARKS: Final = 40  # that are told beside the spec
 SECONDS: Final = 20.0  # that all hosts together have for their answers
 
 
@@ -24,7 +25,7 @@ def discover(
     hosts: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[HOST]...",
+            metavar="HOST",
             help="Whom to ask over ssh: node1, user@10.0.0.7, node[001-064]; default: this machine.",
             show_default=False,
         ),
@@ -95,8 +96,10 @@ def discover(
     answers = _answers(asked)
     found = discovery_of(asked.name, asked.hosts, answers)
     _give(write_discovery(found), _document(found, answers) if as_json else None, out)
-    for remark in found.remarks.loud:
+    for remark in found.remarks.loud[:REMARKS]:
         talk(f"npu-launch: {safe_line(remark)}")
+    if len(found.remarks.loud) > REMARKS:
+        talk(f"npu-launch: {len(found.remarks.loud) - REMARKS} more remarks are comments in the spec")
     for host in found.without_npus:
         talk(f"npu-launch: {safe_line(host)} has no NPUs: it is not in the spec")
     for error in found.failed.values():

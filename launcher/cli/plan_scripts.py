@@ -68,16 +68,13 @@ class Scripts:
                 return k8s_files(recipe, cluster, name=self._slug, runs=self._runs, python=_IN_IMAGES)
 
     def _here(self) -> LaunchPlan:
-        """The plan that `run` would launch, with its warnings said."""
-        made = preview(self.recipe, self.cluster, self.name)
-        for warning in made.warnings:
-            talk(f"npu-launch: warning: {safe_line(warning)}")
-        return made
+        """The plan that `run` would launch."""
+        return _with_warnings_said(preview(self.recipe, self.cluster, self.name))
 
     def _in_containers(self) -> LaunchPlan:
         run = example_run(self.name)
         example = Place.example(self.recipe, directory=str(run.path), python=_IN_IMAGES)
-        return plan(self.recipe, self.cluster, example.model_copy(update={"run": run.id}))
+        return _with_warnings_said(plan(self.recipe, self.cluster, example.model_copy(update={"run": run.id})))
 
     def _slurm(self) -> str:
         return render_slurm(
@@ -101,6 +98,12 @@ class Scripts:
     @property
     def _runs(self) -> str:
         return str(self._example.parent)
+
+
+def _with_warnings_said(made: LaunchPlan) -> LaunchPlan:
+    for warning in made.warnings:
+        talk(f"npu-launch: warning: {safe_line(warning)}")
+    return made
 
 
 def told(folder: Path, output: PlanFormat, names: Sequence[str], has_hosts: bool) -> str:

@@ -78,17 +78,22 @@ def _grouped(faults: Sequence[_Line]) -> list[str]:
     groups: dict[tuple[Any, ...], list[_Line]] = {}
     for fault in sorted(faults, key=lambda fault: not fault.is_refused):
         groups.setdefault(fault.kind, []).append(fault)
-    lines: list[str] = []
-    for group in groups.values():
-        first, more = group[0], len(group) - PLACES_SHOWN
-        shown = group if more <= 1 else [*group[: PLACES_SHOWN - 1], group[-1]]
-        seen = [f"  {safe_line(fault.seen)}" for fault in shown]
-        if more > 1:
-            seen.insert(PLACES_SHOWN - 1, f"  ... and {count(more, 'more place')} ...")
-        lines += [safe_line(first.head) + (f"  ({len(group)} times)" if len(group) > 1 else ""), *seen]
-        lines += [f"  {first.label:6}  {safe_line(first.says)}"] if first.says else []
-        lines += [f"  remedy  {safe_line(first.remedy)}", ""]
-    return lines
+    return [line for group in groups.values() for line in _group_lines(group)]
+
+
+def _group_lines(group: Sequence[_Line]) -> list[str]:
+    """The first faults of a group and the last; what to do about it once, where that is the same for all."""
+    first, left_out = group[0], len(group) - PLACES_SHOWN
+    is_same = len({fault.remedy for fault in group}) == 1
+    lines = [safe_line(first.head) + (f"  ({len(group)} times)" if len(group) > 1 else "")]
+    for fault in group if left_out <= 1 else [*group[: PLACES_SHOWN - 1], group[-1]]:
+        if left_out > 1 and fault is group[-1]:
+            lines.append(f"  ... and {count(left_out, 'more place')} ...")
+        lines.append(f"  {safe_line(fault.seen)}")
+        lines += [] if is_same else [f"    remedy  {safe_line(fault.remedy)}"]
+    lines += [f"  {first.label:6}  {safe_line(first.says)}"] if first.says else []
+    lines += [f"  remedy  {safe_line(first.remedy)}"] if is_same else []
+    return [*lines, ""]
 
 
 def unreached_lines(unreached: Iterable[tuple[str, NpuLaunchError]]) -> list[str]:
@@ -104,5 +109,5 @@ def summary_line(name: str, what: str, refused: int, warnings: int) -> str:
     """One sentence: how many faults, and whether HCCL would take the table."""
     told = f"{safe_line(name)}: {what}: "
     if refused:
-        return f"{told}HCCL refuses it: {count(refused, 'violation')}, {count(warnings, 'warning')}"
+        return f"{told}HCCL refuses it: {count(refused, 'fault')}, {count(warnings, 'warning')}"
     return f"{told}sound, with {count(warnings, 'warning')}" if warnings else f"{told}sound"

@@ -49,7 +49,7 @@ def rerun(
             overrides=tuple(set_ or ()),
             line=line,
             preflight=preflight_of(preflight),
-            tell=warn,
+            warn=warn,
         )
         if detach:
             tell_detached(found.id)

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from launcher.cli.interrupts import Interrupts
-    from launcher.hosts.preflight.grouping import Group
     from launcher.specs import Cluster, Recipe
     from launcher.specs.choices import Preflight
     from launcher.supervise.line import Line
@@ -68,7 +67,7 @@ def run(
         return 0
     with Interrupts() as interrupts:  # from here on nothing can end the command between the start and its record
         line = line_of(interrupts) if wait else None
-        started = start(loaded, resolved, name=name, line=line, preflight=preflight_of(preflight), tell=warn)
+        started = start(loaded, resolved, name=name, line=line, preflight=preflight_of(preflight), warn=warn)
         if detach:
             tell_detached(started.id)
             return 0
@@ -93,16 +92,12 @@ def preflight_of(option: str | None) -> Preflight | None:
     return None if option is None else Preflight(option)
 
 
-def warn(found: Sequence[Group]) -> None:
-    """Say on stderr what preflight warns of, each in a line."""
+def warn(text: str) -> None:
+    """Say on stderr what is doubtful, in a line."""
     from launcher.cli.output import talk
-    from launcher.hosts.preflight.finding import Severity
-    from launcher.hosts.preflight.wording import in_one_line
     from launcher.logs.safe import safe_line
 
-    for group in found:
-        if group.severity is Severity.WARN:
-            talk(f"npu-launch: warning: {safe_line(in_one_line(group))}")
+    talk(f"npu-launch: warning: {safe_line(text)}")
 
 
 def overrides(sets: Sequence[str], max_restarts: int | None) -> list[str]:

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
-from launcher.errors import NpuLaunchError, PreflightError
+from launcher.errors import InfrastructureError, NpuLaunchError, PreflightError
 from launcher.hosts.report import Health, HostReport, Npu
 from launcher.specs import Cluster, Device, Host
 from launcher.specs.fields import check_host_name
 
 LOOPBACK = "127.0.0.1"  # under which this machine is asked
+_QUOTED = 300  # characters of a text that was not understood
 DeviceKey = tuple[str, int]  # host name, device id
 
 
@@ -53,14 +54,14 @@ def discover(name: str, asked: Sequence[Host], answers: Mapping[str, HostReport 
 
     A host keeps the name and address under which it was asked; one asked for by an address alone takes its own name,
     and this machine its own name and address. Raises PreflightError when there is no NPU at all, when chips differ or
-    cannot be told, and the first host's own error when no host answered.
+    cannot be told, and InfrastructureError when there is no host with NPUs and some did not answer.
     """
     failed = {host: answer for host, answer in answers.items() if isinstance(answer, NpuLaunchError)}
     reports = [(host, report) for host in asked if isinstance(report := answers[host.name], HostReport)]
-    if not reports:
-        raise next(iter(failed.values()))
     present = [(host, report) for host, report in reports if report.npus or report.device_nodes]
     without = tuple(host.name for host, report in reports if not report.npus and not report.device_nodes)
+    if failed and not present:
+        raise _no_host(failed)
     if not present:
         raise PreflightError(
             f"no NPU: neither /dev/davinciN nor a chip in npu-smi info on {_few(without)}",
@@ -68,13 +69,18 @@ def discover(name: str, asked: Sequence[Host], answers: Mapping[str, HostReport 
             remedy="name the hosts (npu-launch discover HOST...), or pass /dev/davinciN into the container",
         )
     remarks = Remarks()
-    soc = _soc(present)
-    names = _names(present)
+    soc, names = _soc(present), _names(present)
+    for host, report in present:
+        if report.soc is None:
+            remarks.of_host(names[host.name], f"its chip could not be told, and is taken to be {soc}", loud=True)
     addresses = _Addresses()
     hosts = tuple(_host(host, names[host.name], report, addresses, remarks) for host, report in present)
     for host, report in present:
         for unread in report.unread:
-            remarks.of_host(names[host.name], f"could not be told: {unread.source}: {unread.reason}", loud=True)
+            said = f"could not be told: {unread.source}: {unread.reason}"
+            remarks.of_host(names[host.name], said)
+            quoted = f": {' '.join(unread.text.split())[:_QUOTED]}" if unread.text else ""
+            remarks.loud.append(f"{names[host.name]}: {said}{quoted}")
     for host_name in without:
         remarks.general.append(f"{host_name} has no NPUs, and is not in here.")
     for host_name, error in failed.items():
@@ -90,12 +96,25 @@ def discover(name: str, asked: Sequence[Host], answers: Mapping[str, HostReport 
     return Discovery(_shared_cann(cluster), remarks, failed, without)
 
 
+def _no_host(failed: Mapping[str, NpuLaunchError]) -> NpuLaunchError:
+    """Why nothing is known: of several hosts, what some of them said."""
+    first = next(iter(failed.values()))
+    if len(failed) == 1:
+        return first
+    said = "; ".join(f"{host}: {error.what}" for host, error in list(failed.items())[:4])
+    more = f"; and {len(failed) - 4} more" if len(failed) > 4 else ""
+    return InfrastructureError(
+        f"{len(failed)} hosts did not answer: {said}{more}", expected=first.expected, remedy=first.remedy
+    )
+
+
 def _soc(present: Sequence[tuple[Host, HostReport]]) -> str:
     """The one chip of all hosts; a host that does not tell has that of the others."""
     told: dict[str, list[str]] = {}
     for host, report in present:
-        if report.soc is not None:
-            told.setdefault(report.soc, []).append(host.name)
+        chips = {npu.name for npu in report.npus}
+        for soc in [report.soc] if report.soc is not None else sorted(chips) if len(chips) > 1 else []:
+            told.setdefault(soc, []).append(host.name)
     if len(told) == 1:
         return next(iter(told))
     if told:
@@ -191,6 +210,8 @@ def _device(
         remarks.of_device(host, number, f"hccn_tool says {live}, /etc/hccn.conf {written}: hccn_tool counts")
     elif ip and not live:
         remarks.of_device(host, number, f"{ip} is of /etc/hccn.conf alone: hccn_tool does not say it")
+    elif not ip and {"hccn_tool", f"hccn_tool -i {number} -ip -g"} & {unread.source for unread in report.unread}:
+        remarks.of_device(host, number, "its address could not be told")
     elif not ip:
         remarks.of_device(host, number, f"no address: hccn_tool -i {number} -ip -s address IP netmask MASK")
     refusal = addresses.refusal(ip, f"{host} device {number}") if ip else None

@@ -72,6 +72,13 @@ def compare_with_hosts(
     return tuple(found)
 
 
+def hosts_of(table: RankTable, hosts: Sequence[Host]) -> tuple[Host, ...]:
+    """Those hosts that have a rank in the table, in their own order."""
+    find = _finder(table, hosts)
+    names = {host.name for entry in ranks_of(table) if (host := find(entry))}
+    return tuple(host for host in hosts if host.name in names)
+
+
 def _npus(reports: Mapping[str, HostReport]) -> Iterator[tuple[str, Npu]]:
     return ((name, npu) for name, report in reports.items() for npu in report.npus)
 

@@ -13,7 +13,11 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class Answer:
-    """What a command said. `code` is None when it did not run to its end, and `problem` says why."""
+    """What a command said. `code` is None when it did not run to its end, and `problem` says why.
+
+    A code below 0 is the signal that ended it, as in `subprocess`. A program that is not there is a problem on this
+    machine, and over ssh the 127 of the shell there.
+    """
 
     code: int | None
     stdout: bytes = b""
@@ -25,7 +29,7 @@ class Reach(Protocol):
     """A way to one host. It is used by one thread at a time."""
 
     def run(self, argv: Sequence[str], *, input: bytes = b"", timeout: float) -> Answer:
-        """Run a command to its end, or end it after so many seconds.
+        """Run a command to its end, or end it, with its process group, after so many seconds from now.
 
         Raises InfrastructureError when the host cannot be reached: which is not the same as a command that failed.
         """
@@ -61,9 +65,17 @@ class ThisMachine:
             except subprocess.TimeoutExpired:
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
-                stdout, stderr = process.communicate()
+                stdout, stderr = _what_was_said(process)
                 return Answer(None, stdout, stderr, f"{argv[0]} did not end within {timeout:g} s")
             return Answer(process.returncode, stdout, stderr)
 
     def close(self) -> None:
         """Nothing is held."""
+
+
+def _what_was_said(process: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
+    """The outputs of a process that was killed; a child that left its group may hold them open for ever."""
+    try:
+        return process.communicate(timeout=1)
+    except subprocess.TimeoutExpired as error:
+        return error.stdout or b"", error.stderr or b""

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as TooLate  # not the builtin one before Python 3.11
 from typing import Any, Final
 
 from launcher.errors import InfrastructureError, NpuLaunchError
@@ -22,7 +23,7 @@ __all__ = ["OpenReach", "Request", "survey_host", "survey_hosts"]
 
 OpenReach = Callable[[Host], Reach]
 
-HOSTS_AT_ONCE: Final = 32
+HOSTS_AT_ONCE: Final = 256  # hosts that hang must not keep others waiting
 
 # Which python3: the one that PATH finds, else usual places of one. `exec` keeps it the process that a time limit ends.
 _PYTHON: Final = (
@@ -37,7 +38,7 @@ def survey_hosts(
 ) -> Mapping[str, HostReport | NpuLaunchError]:
     """The report of every host by its name, or why there is none, within `budget` seconds.
 
-    `host.python` and `host.cann` go before those of the request. Raises nothing for what is wrong on a host.
+    Raises nothing for what is wrong on a host.
     """
     if not hosts:
         return {}
@@ -51,7 +52,7 @@ def survey_hosts(
                 found[host.name] = future.result(max(end + 0.5 - time.monotonic(), 0))
             except NpuLaunchError as error:
                 found[host.name] = error
-            except TimeoutError:
+            except TooLate:
                 found[host.name] = _late(host, budget)
         return found
     finally:

@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from launcher.errors import UsageError
 from launcher.planning.environment import CATALOGUE
-from launcher.planning.environment.places import place_of
 from launcher.planning.model import HostEnvironment, LaunchPlan, Origin, RankProcess
 from launcher.specs import Cluster, Recipe
 
@@ -67,6 +66,8 @@ def explain(plan: LaunchPlan, recipe: Recipe, cluster: Cluster, rank: int) -> Ex
     if process is None:
         ranks = [process.rank for process in plan.ranks]
         raise UsageError(f"no rank {rank} in the plan", expected=f"a rank from {ranks[0]} to {ranks[-1]}")
+    if not plan.layers:
+        raise UsageError("the plan does not say where its variables come from", remedy="plan the recipe anew")
     rendezvous = recipe.rendezvous.value
     return Explanation(
         run=plan.run,
@@ -90,7 +91,7 @@ def _own(plan: LaunchPlan, recipe: Recipe, process: RankProcess) -> Iterator[Exp
         lower = ["npu-launch's default"] * (Origin.DEFAULT in below)
         if name in set_by_host:
             lower.append(f"what {set_by_host[name]} sets")
-        where = place_of(recipe, "env", name) if last is Origin.RECIPE else ""
+        where = recipe.place("env", name) if last is Origin.RECIPE else ""
         yield _explained(name, value, From(last.value), where, " and ".join(lower))
 
 

@@ -25,7 +25,9 @@ class Layers:
     def __init__(self, job: Job, contract: Contract, recipe: Recipe, shared_words: Mapping[str, str]) -> None:
         self._job = job
         self._contract = contract
-        self._defaults = default_variables(job)
+        of_contract = contract.defaults(job)
+        keeps_them = of_contract.keys().isdisjoint(recipe.env)
+        self._defaults = {**default_variables(job), **(of_contract if keeps_them else {})}
         self._names = tuple(recipe.env)
         self._values = Stencils((("", value) for value in recipe.env.values()), shared_words)
         self._shared = {**shared_identity(job, contract), **contract.shared(job)}

@@ -31,7 +31,8 @@ def place_ranks(recipe: Recipe, cluster: Cluster, unavailable: Unavailable = fro
     """Seat ranks 0 to n-1: hosts in order, each filled before the next, one rank a device, devices by ascending id.
 
     A cluster has its spares last, so that they get ranks only when the other hosts do not suffice. Devices in
-    `unavailable` (host, id), and all devices of a host that is there with None, get no rank.
+    `unavailable` (host, id), and all devices of a host that is there with None, get no rank. Of the hosts that get
+    ranks, those of one super pod, and containers of one machine, follow each other, as rank tables want it.
 
     MindSpore wants the order of ranks to follow the dictionary order of `server_id` when a rank table spans hosts
     (mindspore-ai/docs, rank_table.md). So a MindSpore job still takes the first hosts of the cluster that have enough
@@ -53,7 +54,7 @@ def place_ranks(recipe: Recipe, cluster: Cluster, unavailable: Unavailable = fro
             expected="a device for each rank",
             remedy=f"{fewer}, or add hosts to the cluster",
         )
-    hosts_in_use = _first_hosts(recipe, cluster, free)
+    hosts_in_use = _together(_first_hosts(recipe, cluster, free))
     if recipe.framework is Framework.MINDSPORE and not cluster.is_cpu:
         hosts_in_use = tuple(sorted(hosts_in_use, key=lambda host: host.machine))
     seats: list[Seat] = []
@@ -109,6 +110,16 @@ def _first_hosts(recipe: Recipe, cluster: Cluster, free: Mapping[str, tuple[Devi
             chosen.append(host)
             seats += len(free[host.name])
     return tuple(chosen)
+
+
+def _together(hosts: Sequence[Host]) -> tuple[Host, ...]:
+    """The hosts pod by pod and machine by machine, each at the place of its first host."""
+    pods: dict[str | None, int] = {}
+    machines: dict[str, int] = {}
+    for host in hosts:
+        pods.setdefault(host.super_pod, len(pods))
+        machines.setdefault(host.machine, len(machines))
+    return tuple(sorted(hosts, key=lambda host: (pods[host.super_pod], machines[host.machine])))
 
 
 def _refuse_missing_addresses(seats: Sequence[Seat], hosts: Sequence[Host], cluster: Cluster) -> None:

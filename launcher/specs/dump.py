@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Any, Final
 
+from launcher.specs.cluster import Cluster
 from launcher.specs.document import resolve
+from launcher.specs.folding import fold_hosts
 from launcher.specs.spec import Part, Spec
 
 _BARE: Final = re.compile(r"[A-Za-z_/.][A-Za-z0-9_/.@+-]*")
@@ -17,9 +19,12 @@ _YAML_1_1: Final = ("y", "n", "yes", "no", "on", "off")  # booleans to older rea
 def dump_yaml(spec: Spec) -> str:
     """The whole spec with its defaults, in items of lists without them; what is absent is left out.
 
-    Byte for byte the same for equal specs.
+    Hosts of a cluster that count upwards are one pattern. Byte for byte the same for equal specs.
     """
-    return "\n".join(_block(plain(spec.written()), indent="")) + "\n"
+    values = plain(spec.written())
+    if isinstance(spec, Cluster):
+        values["hosts"] = fold_hosts(values["hosts"])
+    return "\n".join(_block(values, indent="")) + "\n"
 
 
 def plain(value: Any) -> Any:

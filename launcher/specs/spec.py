@@ -36,7 +36,7 @@ class Spec(Part):
         return copy
 
     def place(self, *path: str | int) -> str:
-        """Where a value was written, `file:line:column` or the option; the file, or nothing, where that is not known."""
+        """Where a value was written, `file:line:column` or the option; else the file, when there is one."""
         return self._places.get(path) or str(self.source or "")
 
     def written(self: Self) -> Self:

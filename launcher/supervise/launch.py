@@ -15,7 +15,6 @@ from launcher.errors import InfrastructureError, NpuLaunchError, UsageError
 from launcher.hosts import check_this_machine
 from launcher.hosts.orphans import end_what_is_left_of
 from launcher.hosts.preflight.finding import Severity
-from launcher.hosts.preflight.grouping import Group
 from launcher.hosts.preflight.wording import in_one_line
 from launcher.planning import LaunchPlan
 from launcher.runs.events import Event, RunCreated, RunEnded, Slot
@@ -35,13 +34,7 @@ _PAUSE = 0.05  # seconds between looks at a run that another process is about to
 _LONG_PATIENCE = 60.0  # seconds for a new supervisor to answer
 _PATIENCE = 5.0  # seconds for a supervisor to be there
 
-Tell = Callable[[Sequence[Group]], None]
-
-
-def _log_findings(found: Sequence[Group]) -> None:
-    for group in found:
-        if group.severity is Severity.WARN:
-            _log.warning("%s", in_one_line(group))
+Warn = Callable[[str], None]
 
 
 def preview(recipe: Recipe, cluster: Cluster, name: str | None = None) -> LaunchPlan:
@@ -64,15 +57,15 @@ def start(
     name: str | None = None,
     line: Line | None = None,
     preflight: Preflight | None = None,
-    tell: Tell = _log_findings,
+    warn: Warn = _log.warning,
 ) -> RunDirectory:
     """Create a run and start its ranks; they are on their way when this returns.
 
     With a `line` it waits there for devices that others have, and without one it refuses. `preflight` is the recipe's
-    unless it is given; `tell` hears what it found, but for what it refuses. Raises SpecError, PlanError, PreflightError
-    or InfrastructureError, and KeyboardInterrupt out of the line; nothing is left behind then.
+    unless it is given; `warn` hears in a line each what it and the plan find doubtful. Raises SpecError, PlanError,
+    PreflightError or InfrastructureError, and KeyboardInterrupt out of the line; nothing is left behind then.
     """
-    tell(check_this_machine(recipe, cluster, preflight, _taken(cluster)))
+    _look(recipe, cluster, preflight, warn)
     with claim_when_free(recipe, cluster, line) as claimed:
         now = time.time()
         run = create_run(name or recipe.name, dump_yaml(recipe.resolved()), dump_yaml(cluster), now)
@@ -92,6 +85,8 @@ def start(
         except (NpuLaunchError, OSError):
             shutil.rmtree(run.path, ignore_errors=True)
             raise
+    for warning in launch_plan.warnings:
+        warn(warning)
     return run
 
 
@@ -102,19 +97,19 @@ def rerun(
     overrides: Sequence[str] = (),
     line: Line | None = None,
     preflight: Preflight | None = None,
-    tell: Tell = _log_findings,
+    warn: Warn = _log.warning,
 ) -> None:
     """Start the next attempt of a run that has ended: all ranks, or these, from the newest checkpoint.
 
     `overrides` are `key=value` changes to the recipe, kept for later attempts. With a `line` it waits there for devices
-    that others have; `preflight` and `tell` are those of `start`. What earlier attempts left behind, because all that
+    that others have; `preflight` and `warn` are those of `start`. What earlier attempts left behind, because all that
     kept them was killed, is ended first. Raises UsageError while the run is alive, or when single ranks of a job that
     needs them all are asked for.
     """
     lock, state = _locked(run)
     try:
         recipe, cluster, _ = _wanted(run, state, ranks, overrides)
-        tell(check_this_machine(recipe, cluster, preflight, _taken(cluster, run.id)))
+        _look(recipe, cluster, preflight, warn, run)
         _dismiss_shims(run, state)
     finally:
         lock.release()  # nobody should wait for us while we wait
@@ -134,6 +129,8 @@ def rerun(
             _begin(run, launch_plan, events, state.seen, claimed.descriptors)
         finally:
             lock.release()
+    for warning in launch_plan.warnings:
+        warn(warning)
 
 
 def _wanted(
@@ -151,9 +148,15 @@ def _wanted(
     return recipe, cluster, _selected(recipe, state, ranks)
 
 
-def _taken(cluster: Cluster, run: str | None = None) -> frozenset[tuple[str, int | None]]:
-    """The devices, as (host, id), that runs other than this one hold here."""
-    return frozenset((slot.host, slot.device) for slot in taken_slots(cluster, run))
+def _look(
+    recipe: Recipe, cluster: Cluster, preflight: Preflight | None, warn: Warn, run: RunDirectory | None = None
+) -> None:
+    """Preflight, for ranks on devices that no other run has. Raises what refuses the run."""
+    taken = taken_slots(cluster, None if run is None else run.id)
+    unavailable = frozenset((slot.host, slot.device) for slot in taken)
+    for found in check_this_machine(recipe, cluster, preflight, unavailable):
+        if found.severity is Severity.WARN:
+            warn(in_one_line(found))
 
 
 def _dismiss_shims(run: RunDirectory, state: RunState) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -80,7 +81,7 @@ def plan_attempt(
 ) -> LaunchPlan:
     """The plan of an attempt as of now: what it may use, the newest checkpoint. Writes nothing."""
     place = Place(
-        **_look_at_hosts(recipe, cluster),
+        **_look_at_hosts(recipe, cluster, run),
         run=run.id,
         directory=str(run.path),
         attempt=attempt,
@@ -102,23 +103,24 @@ def plan_attempt(
     return plan(recipe, cluster, place.model_copy(update={"resume_from": checkpoint}))
 
 
-def _look_at_hosts(recipe: Recipe, cluster: Cluster) -> dict[str, Any]:
+def _look_at_hosts(recipe: Recipe, cluster: Cluster, run: RunDirectory) -> dict[str, Any]:
     """What a plan has to know of NPU hosts: what set_env.sh leaves there, and which processors are near to devices.
 
-    CANN is where the cluster says; else what the launching shell has set up (ASCEND_HOME_PATH), or the installer's own
-    place. Of hosts other than this machine nothing is known, and their ranks have what they inherit. Raises
-    PreflightError when a set_env.sh that is there does not work.
+    CANN is where the cluster says; else the one that the run began with; else what the launching shell has set up
+    (ASCEND_HOME_PATH), or the installer's own place. Of hosts other than this machine nothing is known, and their ranks
+    have what they inherit. Raises PreflightError when a set_env.sh that is there does not work.
     """
     host = cluster.hosts[0]
     if cluster.is_cpu or len(cluster.hosts) > 1 or not is_this_machine(host.address):
         return {}
     reach = ThisMachine()
-    cann = host.cann or cluster.cann or os.environ.get("ASCEND_HOME_PATH")
+    named = host.cann or cluster.cann
+    cann = named or _cann_of(run) or os.environ.get("ASCEND_HOME_PATH")
     environment = host_environment(reach, host.name, cann, recipe.framework, _cache())
     warnings = []
-    if environment is None and cann is not None:
+    if environment is None and named is not None:
         warnings.append(
-            f"host {host.name} has no set_env.sh in {cann} or beside it: ranks have what the shell has of CANN"
+            f"host {host.name} has no set_env.sh in {named} or beside it: ranks have what the shell has of CANN"
         )
     near: NearCpus = ()
     if recipe.binding is Binding.AUTO:
@@ -129,6 +131,16 @@ def _look_at_hosts(recipe: Recipe, cluster: Cluster) -> dict[str, Any]:
         "near_cpus": near,
         "warnings": tuple(warnings),
     }
+
+
+def _cann_of(run: RunDirectory) -> str | None:
+    """CANN's folder in the run's first attempt: who restarts a run need not have the shell that launched it."""
+    try:
+        plan = json.loads(run.layout.attempt(1).plan.read_bytes())
+        script = plan["host_environments"][0]["files"][0]
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+    return str(Path(script).parent) if script.endswith("/set_env.sh") else None
 
 
 def _cache() -> Path | None:

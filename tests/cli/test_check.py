@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import time
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from launcher.errors import ExitCode
 from launcher.runs.store import all_runs
-from tests.end_to_end import npu_launch, write_recipe
+from tests.end_to_end import npu_launch, write_python_recipe, write_recipe
 from tests.site import Process, SimulatedHost, Site
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -126,6 +127,16 @@ def test_a_recipe_on_this_machines_cpu(tmp_path: Path) -> None:
     assert done.code == ExitCode.PREFLIGHT_REFUSED
     assert f"data: {tmp_path}/gone is not there" in done.out
     assert "npu-smi" not in done.out
+
+
+def test_what_a_run_would_say_of_script_and_framework_is_told_too(tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path, "true")
+    (tmp_path / "test.sh").chmod(0o644)
+    assert "script is not executable" in npu_launch("check", recipe).out
+    if importlib.util.find_spec("torch") is None:
+        done = npu_launch("check", write_python_recipe(tmp_path, "", framework="pytorch"))
+        assert done.code == ExitCode.PREFLIGHT_REFUSED
+        assert "pip install torch" in done.out
 
 
 def test_json_keeps_to_its_schema(machine: SimulatedHost, cluster: Path, tmp_path: Path) -> None:

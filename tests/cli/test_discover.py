@@ -6,17 +6,21 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
 from launcher.specs import load_cluster
+from tests.hosts.ssh.server import Server, make_key, sshd
 from tests.site import SimulatedHost, Site
 
 
-def discover(host: SimulatedHost | None, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """The command as a person on that host would give it."""
+def discover(host: SimulatedHost | None, *arguments: str, home: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """The command as a person on that host would give it; on None, a machine without NPUs."""
     environment = {**os.environ, **(host.environment if host else {"NPU_LAUNCH_ROOT": "/nowhere"})}
+    environment |= {"HOME": str(home)} if home else {}
     command = [sys.executable, "-m", "launcher.cli.main", "discover", *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True)
 
@@ -103,3 +107,39 @@ def test_a_rank_table_becomes_a_spec_without_asking_anybody(tmp_path: Path) -> N
     assert done.returncode == 0, done.stderr
     (tmp_path / "cluster.yaml").write_text(done.stdout)
     assert load_cluster(tmp_path / "cluster.yaml").hosts[0].device_list[0].ip == "192.168.1.8"
+
+
+@contextmanager
+def over_ssh(site: Site, folder: Path) -> Iterator[Path]:
+    """A home whose ssh knows the way to every host of the site, each with a server of its own."""
+    ssh = folder / "home/.ssh"
+    key = make_key(ssh / "id_ed25519")
+    with ExitStack() as servers:
+        for host in site.hosts:
+            variables = " ".join(f"{name}={value}" for name, value in host.environment.items())
+            server: Server = servers.enter_context(
+                sshd(folder / host.name, key.with_suffix(".pub"), f"SetEnv {variables} HOME={folder}")
+            )
+            with (ssh / "config").open("a") as config, (ssh / "known_hosts").open("a") as known:
+                config.write(f"Host {host.name}\n  HostName {server.address}\n  Port {server.port}\n")
+                known.write(server.known_host)
+        yield folder / "home"
+
+
+def test_other_hosts_are_asked_over_ssh_and_one_that_fails_is_told_beside_the_spec(tmp_path: Path) -> None:
+    site = Site(tmp_path / "site", hosts=2, chip="910C")
+    with over_ssh(site, tmp_path) as home:
+        whole = discover(None, "node-[001-002]", home=home)
+        part = discover(None, "node-[001-003]", "--json", home=home)
+    assert whole.returncode == 0, whole.stderr
+    (tmp_path / "whole.yaml").write_text(whole.stdout)
+    cluster = load_cluster(tmp_path / "whole.yaml")
+    assert [(host.name, host.address, host.super_pod) for host in cluster.hosts] == [
+        ("node-001", "node-001", "0"),
+        ("node-002", "node-002", "0"),
+    ]
+    assert cluster.hosts[1].device_list == site.cluster().hosts[1].device_list
+    assert part.returncode == 4
+    assert [host["name"] for host in json.loads(part.stdout)["cluster"]["hosts"]] == ["node-001", "node-002"]
+    assert "not in the spec: " in part.stderr
+    assert "node-003" in part.stderr

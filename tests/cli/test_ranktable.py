@@ -105,6 +105,8 @@ def test_a_file_that_is_no_rank_table_is_not_overwritten(folder: Path, capsys: C
         (["two.yaml", "--ranks", "0"], "--ranks is '0'"),
         (["two.yaml", "--ranks", "99"], "99 ranks, but cluster two has 4 devices"),
         (["two.yaml", "--out", "table.txt"], "ends in .json"),
+        (["two.yaml", "--out", "nosuch/hccl.json"], "nosuch: no such folder"),
+        (["two.yaml", "--out", "nosuch/"], "nosuch: no such folder"),
         (["two.yaml", "--json"], "go with --check"),
         (["two.yaml", "-c", "two.yaml"], "go with --check"),
         (["nosuch.yaml"], "nosuch.yaml: no such file"),
@@ -138,7 +140,7 @@ def test_a_violation_is_told_with_place_code_and_remedy(capsys: Captured) -> Non
         "  HCCL    EI0004: The IP is used repeatedly.",
         "  remedy  compare with `hccn_tool -i N -ip -g` of each device, and give each an address of its own",
         "",
-        "hccl.json: rank table 1.0, 4 ranks on 2 servers: HCCL refuses it: 1 violation, 0 warnings",
+        "hccl.json: rank table 1.0, 4 ranks on 2 servers: HCCL refuses it: 1 fault, 0 warnings",
     ]
 
 
@@ -258,11 +260,16 @@ def test_the_odd_one_of_table_hccn_conf_and_hccn_tool_is_named(site: Site) -> No
 
 
 def test_a_host_that_cannot_be_asked_is_told(site: Site) -> None:
-    site.hosts[0].set(reach="hangs")
     spec = Path("site.yaml")
-    spec.write_text(spec.read_text().replace("127.0.0.1", "192.0.2.1") + "ssh: {user: nobody, port: 1}\n")
-    table_file = Path("site.json")
-    table_file.write_text(table_file.read_text().replace("127.0.0.1", "192.0.2.1"))
+    spec.write_text(spec.read_text() + "ssh: {user: nobody, port: 1}\n")  # where nobody listens
     done = check_on_site(site, "--json")
     assert done.returncode == ExitCode.INFRASTRUCTURE, done.stdout + done.stderr
     assert [each["host"] for each in json.loads(done.stdout)["unreached"]] == ["node-001"]
+    assert "unknown  node-001" in check_on_site(site).stdout
+
+
+def test_a_path_that_is_too_long_is_no_bug(capsys: Captured) -> None:
+    assert main(["ranktable", "two.yaml", "--out", "x" * 300 + ".json"]) == ExitCode.INFRASTRUCTURE
+    assert "File name too long" in capsys.readouterr().err
+    assert main(["ranktable", "--check", "x" * 300 + ".json"]) == ExitCode.USAGE
+    assert "File name too long" in capsys.readouterr().out

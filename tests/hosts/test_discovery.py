@@ -57,6 +57,15 @@ def test_addresses_that_disagree_are_said_beside_the_one_that_counts(tmp_path: P
     assert loaded(found, tmp_path) == found.cluster
 
 
+def test_an_answer_that_is_not_understood_is_quoted_and_not_taken_for_no_address(tmp_path: Path) -> None:
+    site = Site(tmp_path / "site")
+    site.hosts[0].set(hccn_conf={})
+    site.hosts[0].answer("hccn_tool -i 4 -ip -g", "設備忙\nusage: what\n", code=1)
+    found = found_on(site)
+    assert "- {id: 4}  # its address could not be told\n" in write_discovery(found)
+    assert "node-001: could not be told: hccn_tool -i 4 -ip -g: exit 1: 設備忙 usage: what" in found.remarks.loud
+
+
 def test_an_address_that_is_there_twice_or_of_another_family_is_left_out_and_told(tmp_path: Path) -> None:
     site = Site(tmp_path / "site", hosts=2)
     site.hosts[1].device(0).ip = "192.1.0.1"
@@ -107,9 +116,13 @@ def test_hosts_without_any_npu_never_become_a_cluster(tmp_path: Path) -> None:
         found_on(Site(tmp_path / "site", devices=0, absent=("npu-smi", "hccn_tool")))
 
 
-def test_when_no_host_answers_the_first_error_is_told(tmp_path: Path) -> None:
-    site = Site(tmp_path / "site", hosts=2, reach="unreachable")
-    with pytest.raises(InfrastructureError, match="node-001"):
+def test_when_no_host_answers_each_is_named_even_beside_one_without_npus(tmp_path: Path) -> None:
+    with pytest.raises(InfrastructureError, match=r"node-001 .*cannot be reached"):
+        found_on(Site(tmp_path / "one", reach="unreachable"))
+    site = Site(tmp_path / "site", hosts=3, devices=0, absent=("npu-smi",))
+    for host in site.hosts[:2]:
+        host.state.reach = "unreachable"
+    with pytest.raises(InfrastructureError, match=r"2 hosts did not answer: node-001.*node-002"):
         found_on(site)
 
 
@@ -122,6 +135,14 @@ def test_chips_that_differ_are_refused_with_their_hosts(tmp_path: Path) -> None:
     }
     with pytest.raises(PreflightError, match="Ascend910B3 on left; Ascend910A on right"):
         discover("found", hosts, reports)
+
+
+def test_a_host_that_does_not_tell_its_chip_is_said_to_be_taken_for_one_of_the_others(tmp_path: Path) -> None:
+    site = Site(tmp_path / "site", hosts=2)
+    for command in ("npu-smi info", "npu-smi info -m"):
+        site.hosts[1].answer(command, "dcmi module initialize failed")
+    found = found_on(site)
+    assert "node-002: its chip could not be told, and is taken to be Ascend910B3" in found.remarks.loud
 
 
 @pytest.mark.parametrize("answer", ["", "dcmi module initialize failed. ret is -8005\n", "芯片\n"])

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from launcher.errors import NpuLaunchError
-from launcher.hosts.rank_table_check import Mismatch, compare_with_hosts
+from launcher.hosts.rank_table_check import Mismatch, compare_with_hosts, hosts_of
 from launcher.hosts.reading.request import Level
 from launcher.hosts.report import Clock, Health, HostReport, Npu, Port
 from launcher.hosts.survey import Request, survey_hosts
@@ -173,6 +173,10 @@ def test_containers_of_one_server_are_each_compared_with_their_own_devices() -> 
     hosts = Cluster.model_validate({"name": "containers", "soc": "Ascend910B3", "hosts": values})
     assert compared(hosts) == ()
     assert [each.host for each in compared(hosts, c2={"ips": {2: "192.168.9.9"}})] == ["c2"]
+
+
+def test_only_hosts_of_the_table_need_to_be_asked() -> None:
+    assert [host.name for host in hosts_of(table_of(cluster(2)), cluster(4).hosts)] == ["node-0", "node-1"]
 
 
 def test_a_host_without_a_report_is_not_judged() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+from pathlib import Path
 
 from launcher.hosts.reach import ThisMachine
 
@@ -26,6 +29,13 @@ def test_a_program_that_is_not_there_is_a_problem_and_no_error() -> None:
 def test_what_takes_too_long_ends_with_all_of_its_children() -> None:
     answer = HERE.run(["sh", "-c", "echo so far; sleep 1000 & wait"], timeout=0.5)
     assert (answer.code, answer.stdout, answer.problem) == (None, b"so far\n", "sh did not end within 0.5 s")
+
+
+def test_a_child_that_left_the_group_does_not_hold_the_answer_up(tmp_path: Path) -> None:
+    script = f"setsid sleep 1000 & echo $! > {tmp_path}/pid; echo so far"
+    answer = HERE.run(["sh", "-c", script], timeout=0.5)
+    os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+    assert (answer.code, answer.stdout) == (None, b"so far\n")
 
 
 def test_the_environment_is_added_to_our_own() -> None:

@@ -43,7 +43,7 @@ def test_a_healthy_host_is_reported_whole(tmp_path: Path, chip: str, soc: str, c
     assert [npu.id for npu in found.npus] == list(found.device_nodes) == list(range(count))
     assert {npu.health for npu in found.npus} == {Health.OK}
     assert found.npus[1].port == Port(found.hccn_conf[1], "255.255.255.0", True, "Success", False)
-    assert found.npus[0].cpus == tuple(range(24))
+    assert found.npus[0].cpus == (None if chip == "910C" else tuple(range(24)))
     assert {npu.super_pod_id for npu in found.npus} == ({"0"} if chip == "910C" else {None})
     assert found.reserved_ports == ((60000, 60031),)
     assert found.addresses == ("10.0.0.1",)
@@ -76,6 +76,28 @@ def test_versions_are_reported_with_the_file_that_says_them(site: Site, host: Si
     assert packages["nnae"].version == "8.0.RC3"
     assert packages["torch_npu"].version == "2.1.0.post3"
     assert "mindspore" not in packages
+
+
+def test_a_driver_that_was_installed_elsewhere_is_found(site: Site, host: SimulatedHost) -> None:
+    (host.root / "opt").mkdir()
+    (host.root / "usr/local/Ascend/driver").rename(host.root / "opt/driver")
+    (host.root / "etc/ascend_install.info").write_text("UserName=HwHiAiUser\r\nDriver_Install_Path_Param=/opt\r\n")
+    assert report(site).packages["driver"] == Package("23.0.7", "/opt/driver/version.info", ("[7.0.0,7.2.99]",))
+
+
+def test_cann_is_looked_for_where_the_cluster_says_and_nowhere_else(site: Site, host: SimulatedHost) -> None:
+    folder = host.root / "opt/cann[1]/compiler"
+    folder.mkdir(parents=True)
+    (folder / "version.info").write_text("Version=6.3.RC2\n")
+
+    def cann(path: str) -> Package | None:
+        hosts = site.cluster(cann=path).hosts
+        found = survey_hosts(hosts, Request(), site.reach)["node-001"]
+        assert isinstance(found, HostReport)
+        return found.packages.get("cann")
+
+    assert cann("/opt/cann[1]") == Package("6.3.RC2", "/opt/cann[1]/compiler/version.info")
+    assert cann("/opt/none") is None
 
 
 def test_what_is_asked_of_the_machine_is_reported(site: Site, host: SimulatedHost) -> None:
@@ -155,6 +177,7 @@ def test_each_host_fails_by_itself_and_within_the_budget(tmp_path: Path) -> None
     assert "no route" in str(found["node-002"])
     assert isinstance(found["node-003"], InfrastructureError)
     assert "did not answer" in str(found["node-003"])
+    assert "python3: not found" in str(found["node-004"])
 
 
 def processor_seconds() -> float:

@@ -68,7 +68,8 @@ def test_a_default_says_so_and_what_the_reader_would_take(recipe: Recipe) -> Non
 def test_a_variable_of_the_recipe_names_the_recipe_and_what_it_replaces(recipe: Recipe) -> None:
     variables = explained(recipe)
     assert variables["HCCL_CONNECT_TIMEOUT"].origin is From.RECIPE
-    assert variables["HCCL_CONNECT_TIMEOUT"].where.startswith(str(recipe.source))
+    assert variables["HCCL_CONNECT_TIMEOUT"].where == f"{recipe.source}:7:25"
+    assert variables["B"].where == "--env B=x\x1b[31m"
     assert variables["PYTHONUNBUFFERED"].replaces == "npu-launch's default"
     assert variables["A"].value == "3"
 

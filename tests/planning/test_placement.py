@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,20 @@ def test_mindspore_ranks_follow_the_names_in_the_rank_table() -> None:
     assert hosts_of(place_ranks(recipe(16), cluster(*hosts))) == ["a", "b"]
 
 
+def test_hosts_of_one_super_pod_stay_together() -> None:
+    hosts = [{**with_ips(name, net), "super_pod": pod} for net, (name, pod) in enumerate(["a0", "b0", "c1", "d1"])]
+    assert hosts_of(place_ranks(recipe(32), cluster(*hosts, spares=["a"]))) == ["b", "a", "c", "d"]
+
+
+def test_containers_of_one_machine_stay_together() -> None:
+    names = {"a": "m1", "b": "m2", "c": "m1"}
+    hosts = [
+        {"name": name, "server_id": machine, "devices": [{"id": net, "ip": f"192.168.0.{net}"}]}
+        for net, (name, machine) in enumerate(names.items())
+    ]
+    assert hosts_of(place_ranks(recipe(3), cluster(*hosts))) == ["a", "c", "b"]
+
+
 def test_devices_of_several_machines_need_addresses() -> None:
     with pytest.raises(PlanError, match="devices without an address on b: HCCL needs them between hosts"):
         place_ranks(recipe(16), cluster(with_ips("a", 1), "b"))
@@ -119,16 +134,20 @@ def test_every_rank_sits_on_a_device_of_its_own_and_may_keep_it(lab: Cluster, ra
 
 
 def test_placing_takes_time_in_proportion() -> None:
-    """Ten times the ranks take about ten times as long; thirty leaves room for a busy machine."""
+    """Eight times the ranks take about eight times as long, not sixty-four; the best of three, for a busy machine."""
 
     def seconds(racks: int) -> float:
         lab = cluster(f"r[1-{racks}]n[1-250]")
         taken = [(host.name, device.id) for host in lab.hosts for device in host.device_list]
-        started = time.process_time()
-        keep_seats(lab, taken)
-        return time.process_time() - started
+        return min(_seconds(lambda: keep_seats(lab, taken)) for _ in range(3))
 
-    assert seconds(10) < 30 * max(seconds(1), 0.002)
+    assert seconds(16) < 32 * seconds(2)
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    started = time.process_time()
+    work()
+    return time.process_time() - started
 
 
 def test_the_large_example_places_all_its_ranks() -> None:

@@ -180,11 +180,36 @@ def test_mindspore_ranks_meet_at_a_scheduler() -> None:
         "MS_WORKER_NUM": "2",
         "MS_SCHED_HOST": "127.0.0.1",
         "MS_SCHED_PORT": "9000",
+        "MS_RETRY_INTERVAL_LOWER": "1",
+        "MS_RETRY_INTERVAL_UPPER": "1",
     }
     (scheduler,) = launch.services
     assert scheduler.argv[:2] == ("python3", "-c")
     assert (scheduler.env["MS_ROLE"], scheduler.env["MS_WORKER_NUM"]) == ("MS_SCHED", "2")
+    assert scheduler.env["MS_RETRY_INTERVAL_UPPER"] == "1"
     assert "RANK_ID" not in scheduler.env
+
+
+@pytest.mark.parametrize("name", ["MS_RETRY_INTERVAL_LOWER", "MS_RETRY_INTERVAL_UPPER"])
+def test_the_recipe_may_slow_the_heartbeat_of_mindspore(name: str) -> None:
+    launch = planned(recipe(framework="mindspore", env={name: 4}))
+    for env in (launch.ranks[1].env, launch.services[0].env):
+        assert {key: env[key] for key in env if key.startswith("MS_RETRY")} == {name: "4"}
+    assert launch.warnings == ()
+
+
+def test_a_large_mindspore_cluster_keeps_its_heartbeat() -> None:
+    hosts = [
+        Host(
+            name=f"h{number}",
+            address=f"10.0.1.{number}",
+            devices=tuple(Device(id=id, ip=f"10.1.{number}.{id}") for id in range(8)),
+        )
+        for number in range(33)
+    ]
+    slow, fast = (planned(recipe(framework="mindspore", ranks=ranks), *hosts) for ranks in (257, 256))
+    assert "MS_RETRY_INTERVAL_UPPER" not in slow.ranks[0].env
+    assert fast.ranks[0].env["MS_RETRY_INTERVAL_UPPER"] == "1"
 
 
 def test_one_mindspore_rank_runs_alone() -> None:

@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from spec_strategies import jobs
 
 from launcher.planning import LaunchPlan, Place, plan, render_sh, render_text
+from launcher.planning.model import Environment, HostEnvironment
 from launcher.planning.shared import pattern
 from launcher.specs import Cluster, Host, recipe_from_mapping
 
@@ -122,6 +123,58 @@ def test_the_script_writes_the_rank_table_and_asks_which_host(tmp_path: Path) ->
     asked = subprocess.run([BASH, "launch.sh"], cwd=tmp_path, capture_output=True, text=True, timeout=20)
     assert asked.returncode != 0
     assert "node-a node-b" in asked.stderr
+
+
+def with_set_env(launch: LaunchPlan) -> LaunchPlan:
+    """The plan of hosts on which a set_env.sh was seen to leave something."""
+    known = HostEnvironment(
+        hosts=launch.hosts,
+        files=("/opt/cann/set_env.sh",),
+        variables=Environment({"CANN_HOME": HOSTILE, "COLOUR": "grey"}),
+        prepended=Environment({"FIRST": "/new", "ALONE": "/only"}),
+        appended=Environment({"LAST": "/new"}),
+    )
+    return launch.model_copy(update={"host_environments": (known,)})
+
+
+def test_ranks_inherit_what_set_env_leaves_and_the_plan_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("FIRST", "LAST"):
+        monkeypatch.setenv(name, "/old")
+    monkeypatch.delenv("ALONE", raising=False)
+    launch = with_set_env(local_plan(tmp_path, ranks=1, env={"COLOUR": "blue"}))
+    assert run(launch, tmp_path).returncode == 0
+    env = json.loads(Path(launch.ranks[0].log).read_text())["env"]
+    names = ("CANN_HOME", "COLOUR", "FIRST", "ALONE", "LAST")
+    assert [env[name] for name in names] == [HOSTILE, "blue", "/new:/old", "/only", "/old:/new"]
+
+
+def test_of_hosts_that_were_not_looked_at_the_script_sources_what_is_there() -> None:
+    text = render_sh(golden_plan(), "/opt/cann/latest")
+    assert "for file in /opt/cann/latest/set_env.sh /opt/cann/set_env.sh; do" in text
+    assert "set_env.sh" not in render_sh(with_set_env(golden_plan()))
+
+
+def test_the_text_says_what_is_known_of_the_hosts(tmp_path: Path) -> None:
+    launch = with_set_env(local_plan(tmp_path, ranks=2))
+    bound = tuple(
+        rank.model_copy(update={"cpus": cpus}) for rank, cpus in zip(launch.ranks, [(0, 1, 2, 8), None], strict=True)
+    )
+    text = render_text(launch.model_copy(update={"ranks": bound, "warnings": ("HCCL_X is \x1b odd",)}))
+    assert "CANN         on here from /opt/cann/set_env.sh\n" in text
+    assert "CPUs         rank 0: 0-2,8; rank 1: all;\n" in text
+    assert text.endswith("warnings\n  HCCL_X is \\x1b odd\n")
+
+
+def test_what_is_doubtful_is_a_remark_in_the_script() -> None:
+    text = render_sh(golden_plan().model_copy(update={"warnings": ("odd\nrm -rf x",)}))
+    assert "\n# warning: odd\\nrm -rf x\n" in text
+
+
+def test_the_text_says_which_rank_table() -> None:
+    launch = golden_plan()
+    assert "/runs/two-nodes-7f3a/attempts/1/hccl.json (version 1.0)\n" in render_text(launch)
+    without = launch.model_copy(update={"rank_table": None, "rank_table_path": None})
+    assert "rank table   none: ranks meet without one\n" in render_text(without)
 
 
 @given(jobs())

@@ -76,25 +76,30 @@ def test_a_pod_asks_for_the_devices_of_a_host(tmp_path: Path) -> None:
     assert mounts[str(tmp_path)]["hostPath"] == {"path": str(tmp_path), "type": "Directory"}
 
 
-def test_mindspores_scheduler_has_a_pod_without_devices(tmp_path: Path) -> None:
-    recipe = plain(tmp_path, framework="mindspore", ranks=4)
-    job = documents(recipe, npus(0, 1, hosts=2, container=IMAGE))["ascend-job.yaml"][-1]
-    scheduler, worker = (job["spec"]["replicaSpecs"][role] for role in ("Scheduler", "Worker"))
-    assert (scheduler["replicas"], worker["replicas"]) == (1, 2)
-    assert job["spec"]["runPolicy"]["schedulingPolicy"]["minAvailable"] == 3
-    assert "resources" not in scheduler["template"]["spec"]["containers"][0]
-
-
-def test_the_first_pod_of_other_frameworks_is_the_first_host(tmp_path: Path) -> None:
-    recipe = plain(tmp_path, framework="pytorch", ranks=6)
+@pytest.mark.parametrize(
+    ("framework", "first"), [("mindspore", "Scheduler"), ("pytorch", "Master"), ("tensorflow", "Chief")]
+)
+def test_the_first_pod_of_an_ascend_job_is_the_first_host(tmp_path: Path, framework: str, first: str) -> None:
+    recipe = plain(tmp_path, framework=framework, ranks=6)
     job = documents(recipe, npus(0, 1, hosts=3, container=IMAGE))["ascend-job.yaml"][-1]
     roles = job["spec"]["replicaSpecs"]
-    first = {
-        role: next(v["value"] for v in spec["template"]["spec"]["containers"][0]["env"] if v["name"] == "FIRST_HOST")
-        for role, spec in roles.items()
-    }
-    assert {role: spec["replicas"] for role, spec in roles.items()} == {"Master": 1, "Worker": 2}
-    assert first == {"Master": "0", "Worker": "1"}
+    assert {role: spec["replicas"] for role, spec in roles.items()} == {first: 1, "Worker": 2}
+    assert job["spec"]["runPolicy"]["schedulingPolicy"]["minAvailable"] == 3
+    for role, number in ((first, "0"), ("Worker", "1")):
+        (container,) = roles[role]["template"]["spec"]["containers"]
+        assert {"name": "FIRST_HOST", "value": number} in container["env"]
+        assert container["resources"]["limits"] == {"huawei.com/Ascend910": 2}
+    alone = documents(plain(tmp_path, framework=framework), npus(0, 1, container=IMAGE))["ascend-job.yaml"][-1]
+    assert list(alone["spec"]["replicaSpecs"]) == [first]
+
+
+def test_the_port_on_which_ranks_meet_is_the_one_that_a_service_passes_on(tmp_path: Path) -> None:
+    for port, wanted in ((2222, {}), (7000, {"scheduler_port": 7000})):
+        recipe = plain(tmp_path, framework="pytorch", ranks=4, **wanted)
+        files = documents(recipe, npus(0, 1, hosts=2, container=IMAGE))["ascend-job.yaml"]
+        assert f"MASTER_PORT={port}\n" in files[0]["data"]["launch.sh"]
+        (container,) = templates(files[-1])[0]["spec"]["containers"]
+        assert container["ports"] == [{"name": "ascendjob-port", "containerPort": port}]
 
 
 def test_all_documents_in_one_text_are_told_apart_by_a_label(tmp_path: Path) -> None:
@@ -149,6 +154,21 @@ def test_a_rank_in_a_pod_gets_what_the_plan_says_whatever_it_is(
     assert said["env"]["MASTER_ADDR"] == "127.0.0.1"
     assert not {"POD_NAME", "PEERS"} & said["env"].keys()
     assert not (folder / "runs" / "my-job" / "attempts" / "1" / "ranks" / "0").exists()
+
+
+def test_a_pod_takes_ascend_operators_word_for_where_the_first_is(tmp_path: Path) -> None:
+    recipe = plain(tmp_path, framework="pytorch", ranks=2)
+    cluster = npus(0, hosts=2, container=IMAGE)
+    script = documents(recipe, cluster, str(tmp_path / "runs"))["ascend-job.yaml"][0]["data"]["launch.sh"]
+    table = tmp_path / "hccl.json"
+    table.write_text('{"status":"completed"}')
+    script = script.replace("/user/serverid/devindex/config/hccl.json", str(table))
+    operator = {"MASTER_ADDR": "127.0.0.9", "RANK": "1", "LOCAL_RANK": "0", "WORLD_SIZE": "2"}
+    run_pod(tmp_path, script, "my-job-worker-0", FIRST_HOST="1", PEERS="", **operator)
+    env = answer(tmp_path, 1)["env"]
+    assert (env["MASTER_ADDR"], env["RANK"], env["LOCAL_RANK"]) == ("127.0.0.9", "1", "0")
+    run_pod(tmp_path, script, "my-job-master-0", FIRST_HOST="0", PEERS="", **operator)
+    assert answer(tmp_path, 0)["env"]["MASTER_ADDR"] == "127.0.0.1"
 
 
 def test_a_pod_waits_for_the_rank_table_and_copies_it(tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ def test_shellcheck_has_nothing_to_say(tmp_path: Path) -> None:
 
 
 @given(hostile_texts)
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_text_of_a_recipe_becomes_a_line_of_its_own(tmp_path: Path, text: str) -> None:
     plainly = script(plain(tmp_path, args=["x"], env={"A": "x"}), cpus())
     nastily = script(plain(tmp_path, args=[text], env={"A": text}), cpus())

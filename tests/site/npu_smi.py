@@ -27,6 +27,8 @@ Legend:
   PIX  = Path traversing a single PCIe switch
   PXB  = Path traversing multiple PCIe switches
   HCCS = Connection traversing HCCS.
+  SIO  = Path traversing the SIO bus
+  HCCS_SW = Connection traversing HCCS through a switch
   NA   = Unknown relationship.
 """
 
@@ -148,10 +150,13 @@ def _topology(chip: Chip, devices: list[DeviceState]) -> str:
             return "SIO" if one.card == other.card else "HCCS_SW"
         return "SYS" if chip.is_first and one.id // 4 != other.id // 4 else "HCCS"  # 910A: two rings of four
 
-    names = [f"NPU{device.id}" for device in devices]
-    text = "\t   " + "".join(f"{name:<11}" for name in names) + "CPU Affinity\n"
+    is_a3 = chip.chips == 2  # names dies, and no CPUs
+    names = [f"{'Phy-ID' if is_a3 else 'NPU'}{device.id}" for device in devices]
+    text = ("           " if is_a3 else "\t   ") + "".join(f"{name:<11}" for name in names)
+    text += "\n" if is_a3 else "CPU Affinity\n"
     for name, one in zip(names, devices, strict=True):
-        text += f"{name:<11}" + "".join(f"{link(one, other):<11}" for other in devices) + f"{one.cpus}\n"
+        text += f"{name:<11}" + "".join(f"{link(one, other):<11}" for other in devices)
+        text += "\n" if is_a3 else f"{one.cpus}\n"
     return text + _LEGEND
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 
 PREFIX = "npu-launch-slurm-"
+_UNENDED = ("PENDING", "CONFIGURING", "RUNNING", "COMPLETING")
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "scontrol", "squeue")
 
 
@@ -32,6 +33,8 @@ class SmallSlurm:
         sweep()
         self.folder = Path(tempfile.mkdtemp(prefix=PREFIX))
         self.folder.chmod(0o755)
+        me = psutil.Process()
+        (self.folder / "owner").write_text(f"{me.pid} {me.create_time()}")
         self.daemons: list[subprocess.Popen[bytes]] = []
         try:
             self._start(nodes)
@@ -53,11 +56,11 @@ class SmallSlurm:
         (self.folder / "slurm.conf").write_text(_configuration(self.folder, ports[0], ports[1:], names))
         # None of the plugins above uses cgroups, but slurmd wants a kind: this one needs nothing.
         (self.folder / "cgroup.conf").write_text("CgroupPlugin=cgroup/v1\nCgroupAutomount=no\n")
-        self._wait(munge_socket.exists, "munged listens")
+        self.wait(munge_socket.exists, "munged listens")
         self._daemon("slurmctld", "-D", "-f", str(self.folder / "slurm.conf"))
         for name in names:
             self._daemon("slurmd", "-D", "-N", name, "-f", str(self.folder / "slurm.conf"))
-        self._wait(lambda: self.run("sinfo", "-h", "-o", "%T").split() == ["idle"], "the nodes are idle")
+        self.wait(lambda: self.run("sinfo", "-h", "-o", "%T").split() == ["idle"], "the nodes are idle")
 
     @property
     def environment(self) -> dict[str, str]:
@@ -72,8 +75,8 @@ class SmallSlurm:
         )
         return done.stdout
 
-    def submit(self, script: Path, *options: str, timeout: float = 60) -> tuple[str, str, str]:
-        """Run a batch script to its end: the job's id, its state, and what it wrote."""
+    def start(self, script: Path, *options: str) -> str:
+        """Submit a batch script: the job's id."""
         submitted = subprocess.run(
             ["sbatch", "--parsable", *options, str(script)],
             env=self.environment,
@@ -83,9 +86,17 @@ class SmallSlurm:
             timeout=30,
         )
         assert submitted.returncode == 0, submitted.stderr
-        job = submitted.stdout.strip()
-        self._wait(lambda: self._state(job) not in ("PENDING", "RUNNING", "COMPLETING", "CONFIGURING"), job, timeout)
-        return job, self._state(job), (self.folder / f"slurm-{job}.out").read_text()
+        return submitted.stdout.strip()
+
+    def outcome(self, job: str) -> tuple[str, str]:
+        """Once a job has ended, its state, and what its script wrote."""
+        self.wait(lambda: self._state(job) not in _UNENDED, f"job {job} has ended", 60)
+        return self._state(job), (self.folder / f"slurm-{job}.out").read_text()
+
+    def finish(self, script: Path, *options: str) -> tuple[str, str, str]:
+        """Run a batch script to its end: the job's id, its state, and what it wrote."""
+        job = self.start(script, *options)
+        return job, *self.outcome(job)
 
     def _state(self, job: str) -> str:
         words = self.run("scontrol", "show", "job", job).split()
@@ -101,7 +112,8 @@ class SmallSlurm:
         )
         (self.folder / f"{len(self.daemons)}.pid").write_text(str(self.daemons[-1].pid))
 
-    def _wait(self, condition: Callable[[], bool], what: str, timeout: float = 30) -> None:
+    def wait(self, condition: Callable[[], bool], what: str, timeout: float = 30) -> None:
+        """Wait until something is so, and all daemons are alive."""
         deadline = time.monotonic() + timeout
         while not condition():
             ended = [daemon.args for daemon in self.daemons if daemon.poll() is not None]
@@ -121,13 +133,26 @@ class SmallSlurm:
 
 
 def sweep() -> None:
-    """End what a test that was killed has left behind."""
+    """End what tests that were killed have left behind."""
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        if _has_owner(folder):
+            continue
         for file in folder.glob("[0-9]*.pid"):
             pid = int(file.read_text() or 0)
             if pid and psutil.pid_exists(pid) and any(str(folder) in word for word in psutil.Process(pid).cmdline()):
                 _end(pid)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _has_owner(folder: Path) -> bool:
+    """Whether the process that made the folder is there still; a folder without a note is just being made."""
+    try:
+        pid, created = (folder / "owner").read_text().split()
+        return psutil.Process(int(pid)).create_time() == float(created)
+    except psutil.NoSuchProcess:
+        return False
+    except (OSError, ValueError):
+        return True
 
 
 def _end(pid: int) -> None:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from launcher.planning.rendering import render_slurm
 from launcher.specs import Cluster, Device, Host, Recipe, recipe_from_mapping
-from tests.slurm.small_slurm import SmallSlurm
+from tests.slurm.small_slurm import PREFIX, SmallSlurm, sweep
 
 HOSTILE = """a'; touch x #"$(touch x)`touch x`\\ EOF\n{{ x }} é"""
 SCRIPT = """\
@@ -58,7 +63,7 @@ def test_the_ranks_run_on_the_nodes_that_slurm_gives(slurm: SmallSlurm, tmp_path
     wanted = recipe(
         tmp_path, framework="pytorch", args={"x": HOSTILE, "y": "{rank}"}, env={"A": HOSTILE, "log": "{run}"}
     )
-    job, state, output = slurm.submit(written(tmp_path, wanted, cpus(hosts=2, each=4)))
+    job, state, output = slurm.finish(written(tmp_path, wanted, cpus(hosts=2, each=4)))
     assert state == "COMPLETED", output
     for rank in range(8):
         answer = said(tmp_path, job, rank)
@@ -73,7 +78,7 @@ def test_the_ranks_run_on_the_nodes_that_slurm_gives(slurm: SmallSlurm, tmp_path
 
 
 def test_a_rank_that_fails_fails_the_job_and_ends_the_others(slurm: SmallSlurm, tmp_path: Path) -> None:
-    job, state, output = slurm.submit(written(tmp_path, recipe(tmp_path, env={"FAILS": 5}), cpus(hosts=2, each=4)))
+    job, state, output = slurm.finish(written(tmp_path, recipe(tmp_path, env={"FAILS": 5}), cpus(hosts=2, each=4)))
     assert state == "FAILED"
     assert "rank_5 ended with exit code 7: " in output
     assert said(tmp_path, job, 0)["env"]["FAILS"] == "5"
@@ -87,7 +92,7 @@ def test_the_rank_table_names_what_the_nodes_have(
     tool.write_text('#!/bin/sh\necho "ipaddr:192.168.$2.${SLURMD_NODENAME#node}"\necho "netmask:255.255.255.0"\n')
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", str(tool.parent), prepend=":")
-    job, state, output = slurm.submit(written(tmp_path, recipe(tmp_path, ranks=4), npus(4, 5)))
+    job, state, output = slurm.finish(written(tmp_path, recipe(tmp_path, ranks=4), npus(4, 5)))
     assert state == "COMPLETED", output
     table = said(tmp_path, job, 0)["table"]
     devices = [(d["rank_id"], d["device_id"], d["device_ip"]) for s in table["server_list"] for d in s["device"]]
@@ -98,8 +103,34 @@ def test_the_rank_table_names_what_the_nodes_have(
     assert said(tmp_path, job, 3)["env"]["DEVICE_ID"] == "5"
 
 
+def test_a_cancelled_job_leaves_no_rank_behind(slurm: SmallSlurm, tmp_path: Path) -> None:
+    script = written(tmp_path, recipe(tmp_path, ranks=2, env={"FAILS": "none"}), cpus(hosts=2, each=1))
+    job = slurm.start(script)
+    logs = [tmp_path / "runs" / f"job-{job}" / "attempts" / "1" / "ranks" / str(rank) / "stdout.log" for rank in (0, 1)]
+    slurm.wait(lambda: all(log.exists() and log.read_text().endswith("}\n") for log in logs), "both ranks run")
+    slurm.run("scancel", job)
+    assert slurm.outcome(job)[0] == "CANCELLED"
+    left = [process for process in psutil.process_iter(["cmdline"]) if str(tmp_path) in str(process.info["cmdline"])]
+    assert not left
+
+
 def test_another_number_of_nodes_than_planned_is_refused(slurm: SmallSlurm, tmp_path: Path) -> None:
     script = written(tmp_path, recipe(tmp_path, ranks=1), cpus(hosts=1, each=1))
-    _, state, output = slurm.submit(script, "--nodes=2")
+    _, state, output = slurm.finish(script, "--nodes=2")
     assert state == "FAILED"
     assert "the allocation has 2 nodes, but the plan is for 1" in output
+
+
+def test_what_a_killed_test_left_behind_is_swept() -> None:
+    killed = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    started = psutil.Process(killed.pid).create_time()
+    daemon = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)", str(folder)])
+    (folder / "1.pid").write_text(str(daemon.pid))
+    (folder / "owner").write_text(f"{killed.pid} {started}")
+    sweep()
+    assert folder.exists()
+    killed.kill()
+    killed.wait()
+    sweep()
+    assert (folder.exists(), daemon.wait(10)) == (False, -signal.SIGKILL)

@@ -84,6 +84,26 @@ def clusters(draw: st.DrawFn) -> Cluster:
     )
 
 
+@st.composite
+def rows(draw: st.DrawFn) -> Cluster:
+    """Neighbours that count upwards, across the borders of digits, and here and there a host that does not."""
+    first, digits, net = draw(st.sampled_from([0, 1, 8, 98])), draw(st.integers(1, 3)), draw(st.integers(1, 2))
+    ids = draw(st.sampled_from([(0, 1), (1, 0), (4, 5)]))
+    odd = draw(st.integers(0, 12))
+    hosts = [
+        Host(
+            name=f"n{number:0{digits}}" if number != odd else f"odd{number}",
+            address=f"10.0.{net}.{number + draw(st.sampled_from([0, 0, 0, 100]))}",
+            devices=tuple(Device(id=device, ip=f"fd00:{device}::{number}") for device in ids)
+            if draw(st.integers(0, 5)) < 5
+            else 2,
+            spare=draw(st.integers(0, 9)) == 9,
+        )
+        for number in range(first, first + draw(st.integers(1, 12)))
+    ]
+    return Cluster(name="rows", soc="Ascend910B3", hosts=tuple(hosts))
+
+
 junk: st.SearchStrategy[Any] = st.sampled_from(
     [None, True, 0, -1, 8, 1.5, "", "a", "8", "n[3-1]", "训练", [], ["a"], [1], [None], {}, {"a": 1}]
 )

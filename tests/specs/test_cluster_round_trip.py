@@ -7,12 +7,12 @@ from pathlib import Path
 
 from hypothesis import given, settings
 
-from launcher.specs import Cluster, dump_yaml, load_cluster
-from tests.specs.cluster_strategies import clusters
+from launcher.specs import Cluster, Host, dump_yaml, load_cluster
+from tests.specs.cluster_strategies import clusters, rows
 
 
-@settings(max_examples=60, deadline=None)
-@given(clusters())
+@settings(max_examples=150, deadline=None)
+@given(clusters() | rows())
 def test_a_dumped_cluster_reads_back_equal_and_dumps_the_same(cluster: Cluster) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "c.yaml"
@@ -31,3 +31,20 @@ def test_a_host_has_what_the_cluster_says_unless_it_says_otherwise(cluster: Clus
         if host.ssh is not None and cluster.ssh is not None:
             assert host.ssh.user or cluster.ssh.user is None
     assert [host.spare for host in cluster.hosts] == sorted(host.spare for host in cluster.hosts)
+
+
+def test_hosts_that_count_upwards_are_one_pattern() -> None:
+    cluster = load_cluster(Path(__file__).parents[2] / "clusters/atlas800t_a2_64.yaml")
+    hosts = [line.strip() for line in dump_yaml(cluster).splitlines() if line.startswith("  - ")]
+    names = [line.split('"')[1] if '"' in line[:12] else line.split(",")[0].split()[-1] for line in hosts]
+    assert names == ["node[001-012]", "node[014-026]", "node027", "node[028-060]", "node[061-064]"]
+    assert 'address: "10.0.0.[11-22]", devices: 8, device_ips: ["192.168.1.[11-22]", ' in hosts[0]
+    assert hosts[-1].endswith("spare: true}") or ", spare: true, " in hosts[-1]
+
+
+def test_digits_grow_only_where_none_is_padded() -> None:
+    hosts = tuple(Host(name=f"n{number:02}", address=f"10.0.0.{number}", devices=1) for number in range(98, 102))
+    lines = dump_yaml(Cluster(name="x", soc="CPU", hosts=hosts))
+    assert '"n[98-101]"' in lines
+    hosts = tuple(Host(name=f"n{number:02}", address=f"10.0.0.{number}", devices=1) for number in (8, 9, 99, 100))
+    assert '"n[08-09]"' in dump_yaml(Cluster(name="x", soc="CPU", hosts=hosts))

@@ -10,7 +10,7 @@ import pytest
 
 from launcher.errors import PreflightError
 from launcher.planning import LaunchPlan
-from launcher.runs.store import example_run
+from launcher.runs.store import example_run, write_file
 from launcher.specs import Cluster, Host, recipe_from_mapping
 from launcher.supervise.claims import Allotment
 from launcher.supervise.preparation import plan_attempt
@@ -60,7 +60,15 @@ def test_the_cann_that_the_shell_has_set_up_is_taken_where_the_cluster_names_non
     machine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ASCEND_HOME_PATH", str(machine / "cann"))
-    assert planned(machine).host_environments[0].files == (f"{machine}/cann/set_env.sh",)
+    assert planned(machine).host_environments[0].files[0] == f"{machine}/cann/set_env.sh"
+
+
+def test_a_restart_keeps_the_cann_that_the_run_began_with(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASCEND_HOME_PATH", str(machine / "cann"))
+    first = planned(machine)
+    monkeypatch.delenv("ASCEND_HOME_PATH")
+    write_file(example_run("job").layout.attempt(1).plan, first.model_dump_json())
+    assert planned(machine).host_environments == first.host_environments
 
 
 def test_a_cann_that_is_not_there_is_said(machine: Path) -> None:
@@ -70,7 +78,7 @@ def test_a_cann_that_is_not_there_is_said(machine: Path) -> None:
 
 def test_a_cann_that_does_not_work_is_refused(machine: Path) -> None:
     (machine / "cann/set_env.sh").write_text("echo broken; false\n")
-    with pytest.raises(PreflightError, match="sourcing .* failed"):
+    with pytest.raises(PreflightError, match=r"sourcing .* failed"):
         planned(machine, cann=machine / "cann")
 
 

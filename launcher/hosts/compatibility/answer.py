@@ -18,7 +18,10 @@ class Verdict(str, Enum):
 
 @dataclass(frozen=True)
 class Answer:
-    """What is known of a pair: `why` in words, the public `source`, and the nearest pair that is known to work."""
+    """What is known of a pair: `why` in words, the public `source`, and the nearest pair that is known to work.
+
+    There is no suggestion where there is nothing to mend.
+    """
 
     verdict: Verdict
     why: str

@@ -57,7 +57,7 @@ CANN_DRIVERS: Final = (
     Row("5.0.2", ("21.0.x",), "pairs seen in logs", is_inferred=True),
 )
 
-_EE1015: Final = "a driver older than CANN expects ends in EE1015, driver version capability is insufficient"
+_EE1015: Final = "ends in EE1015, driver version capability is insufficient"
 _FIRMWARE: Final = "driver/version.info, compatible_version_fw"
 _DRIVER: Final = "firmware/version.info, compatible_version_drv"
 
@@ -71,14 +71,14 @@ def compatible(cann: str, driver: str) -> Answer:
     row = _row(cann)
     if row is None or not is_version(driver):
         return _unknown(cann, driver)
-    is_known = not row.is_inferred and row.cann.lower() == cann.lower()
+    is_known = not row.is_inferred and Version(row.cann) == Version(cann)
     named = ", ".join(row.drivers)
     if _is_named(driver, row):
         why = f"CANN {row.cann} goes with driver {named}"
         return Answer(Verdict.GOOD if is_known else Verdict.LIKELY, why, row.source)
     suggestion = f"install driver {_nearest(driver, row)}, which goes with CANN {row.cann}"
     if Version(driver) < _lower_end(row.drivers[0]):
-        why = f"driver {driver} is older than those for CANN {row.cann} ({named}): {_EE1015}"
+        why = f"driver {driver} is older than those for CANN {row.cann} ({named}), which {_EE1015}"
         return Answer(Verdict.BAD if is_known and row.is_complete else Verdict.DOUBTFUL, why, row.source, suggestion)
     is_newer = Version(driver) > _upper_end(row.drivers[-1])
     why = (
@@ -86,7 +86,7 @@ def compatible(cann: str, driver: str) -> Answer:
         if is_newer
         else f"driver {driver} is not listed for CANN {row.cann}, but older and newer ones are ({named})"
     )
-    return Answer(Verdict.LIKELY, why, row.source, suggestion)
+    return Answer(Verdict.LIKELY, why, row.source, f"if it does not work, {suggestion}")
 
 
 def firmware_for_driver(firmware: str, ranges: tuple[str, ...]) -> Answer | None:
@@ -129,12 +129,11 @@ def _is_at_most(version: str, limit: str) -> bool:
 
 def _row(cann: str) -> Row | None:
     """The row of a CANN: its own, or that of the release which its alpha led to or which it mends (8.5.1 of 8.5.0)."""
-    wanted = without_alpha(cann).lower()
-    own = next((row for row in CANN_DRIVERS if row.cann.lower() == wanted), None)
-    if own is not None or not is_version(cann):
-        return own
-    older = (row for row in CANN_DRIVERS if Version(row.cann).family == Version(cann).family)
-    return next((row for row in older if Version(row.cann) <= Version(cann)), None)
+    if not is_version(cann):
+        return None
+    wanted = Version(without_alpha(cann))
+    family = (row for row in CANN_DRIVERS if Version(row.cann).family == wanted.family)
+    return next((row for row in family if Version(row.cann) <= wanted), None)
 
 
 def _is_named(driver: str, row: Row) -> bool:

@@ -105,4 +105,10 @@ def _suggestion(cann: str, wanted: str) -> str:
 
 
 def _unknown(cann: str, mindspore: str) -> Answer:
-    return Answer(Verdict.UNKNOWN, f"nothing is known of MindSpore {mindspore} on CANN {cann}", SOURCE)
+    newest, its_cann = next(iter(MINDSPORE_CANN.items()))
+    return Answer(
+        Verdict.UNKNOWN,
+        f"nothing is known of MindSpore {mindspore} on CANN {cann}",
+        SOURCE,
+        f"see MindSpore's list of releases; the newest pair known is MindSpore {newest} on CANN {its_cann}",
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -110,8 +111,8 @@ def torch_npu_on(cann: str, torch_npu: str) -> Answer:
     fitting = torch_npu_for(cann, torch_npu)
     remedies = [f"pip install torch-npu=={fitting}"] if fitting else []
     if own is None:
-        why = f"torch_npu {torch_npu} is in no table"
-        return Answer(Verdict.UNKNOWN, f"{why} (with CANN {cann})", SOURCE, " ".join(remedies))
+        why = f"nothing is known of torch_npu {torch_npu} on CANN {cann}"
+        return Answer(Verdict.UNKNOWN, why, SOURCE, *remedies)
     if own.line in _WIDE_LINES and _WIDE_FROM <= Version(cann) <= _WIDE_TO:
         why = f"torch_npu {torch_npu} (line {own.line}) runs on CANN 8.0.RC2 to 8.3.RC1"
         return Answer(Verdict.GOOD, why, _SEVERAL_SOURCE)
@@ -133,18 +134,14 @@ def torch_on_python(torch: str, python: str) -> Answer:
 
 
 def _base(version: str) -> str:
-    """The release that a wheel's version begins with: 2.1.0 of 2.1.0.post8, 2.1.0.rc1, 2.1.0+cpu."""
-    numbers = []
-    for part in version.partition("+")[0].split("."):
-        if not part.isdigit():
-            break
-        numbers.append(part)
-    return ".".join(numbers[:3])
+    """The release that a wheel's version begins with: 2.1.0 of 2.1.0.post8, 2.1.0rc1, 2.1.0+cpu."""
+    match = re.match(r"[0-9]+(\.[0-9]+){0,2}", version)
+    return match[0] if match else ""
 
 
 def _release_of(cann: str) -> Release | None:
-    wanted = without_alpha(cann).lower()
-    return next((release for release in RELEASES if release.cann.lower() == wanted), None)
+    wanted = Version(without_alpha(cann))
+    return next((release for release in RELEASES if Version(release.cann) == wanted), None)
 
 
 def _is_wheel_of(release: Release, torch_npu: str) -> bool:

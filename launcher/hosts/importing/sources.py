@@ -38,6 +38,9 @@ def import_cluster(*sources: str | Path, kind: Kind | None = None, given: Given 
     A text that names no file and has brackets or commas is a Slurm node list. `kind` is told by the content unless
     it is given. Raises SpecError with file, line and column of what is wrong; a source is never taken for empty.
     """
+    if not all(map(str, sources)):
+        remedy = "look whether the variable is set: SLURM_JOB_NODELIST is, inside an allocation"
+        raise SpecError("the name of a source is empty", expected=_EXPECTED, remedy=remedy)
     if not sources:
         raise SpecError("nothing to import from", expected=_EXPECTED)
     pairs = [_split(str(source)) for source in sources]

@@ -48,16 +48,18 @@ def inspect(
     *,
     unavailable: Unavailable = frozenset(),
     own_processes: Mapping[tuple[str, int], str] | None = None,
+    also: Iterable[Finding] = (),
 ) -> Verdict:
     """What stands in the way of the recipe, or of any job, on a cluster whose hosts have answered so.
 
     Ranks get no devices that are `unavailable` (host, id), as long as the others suffice; `own_processes` are those of
-    runs, by (host, pid). What would refuse a run is a warning on a host or device that no rank is on.
+    runs, by (host, pid); `also` is what was found elsewhere. What would refuse a run is a warning on a host or device
+    that no rank is on.
     """
     reports = {name: answer for name, answer in answers.items() if isinstance(answer, HostReport)}
     seats, misfit = _seated(recipe, cluster, unavailable)
     subject = Subject(cluster, reports, recipe, seats, misfit, own_processes or {})
-    found = (_softened(finding, subject) for finding in (*_unreached(answers), *_checked(subject)))
+    found = (_softened(finding, subject) for finding in (*also, *_unreached(answers), *_checked(subject)))
     return Verdict(_in_order(found, [host.name for host in cluster.hosts]), subject.ranks)
 
 

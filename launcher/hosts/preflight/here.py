@@ -8,7 +8,7 @@ from typing import Final
 from launcher.errors import NpuLaunchError, UsageError
 from launcher.hosts.preflight.asking import ask, ask_this_cpu
 from launcher.hosts.preflight.checks import inspect
-from launcher.hosts.preflight.finding import Check, Finding, Severity
+from launcher.hosts.preflight.finding import Check, Finding, Severity, finding_of
 from launcher.hosts.preflight.grouping import Group, grouped
 from launcher.hosts.preflight.wording import refusal
 from launcher.hosts.program import check_framework, check_program
@@ -57,6 +57,20 @@ def check_this_machine(
     if refused:
         raise refusal(refused)
     return groups
+
+
+def program_findings(recipe: Recipe, cluster: Cluster) -> tuple[Finding, ...]:
+    """What a run would refuse of script and framework before it looks at anything else, on this machine."""
+    if len(cluster.hosts) > 1 or not is_this_machine(cluster.hosts[0].address) or not recipe.script_path.is_file():
+        return ()
+    found = []
+    for check, of in ((check_program, Check.PATHS), (check_framework, Check.VERSIONS)):
+        try:
+            if check is check_program or cluster.is_cpu:
+                check(recipe)
+        except NpuLaunchError as error:
+            found.append(finding_of(error, of))
+    return tuple(found)
 
 
 def own_processes(cluster: Cluster, answers: Answers) -> dict[tuple[str, int], str]:

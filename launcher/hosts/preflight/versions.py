@@ -106,15 +106,23 @@ def _misfits(packages: Mapping[str, Package], wanted: Collection[str]) -> Iterat
     for (one, other), judge in _PAIRS.items():
         if {one, other} <= packages.keys() and {one, other} <= set(wanted):
             answer = judge(packages[one], packages[other])
-            if answer is not None and answer.verdict in _SEVERITIES:
+            severity = _severity(answer)
+            if answer is not None and severity is not None:
                 yield Finding(
-                    _SEVERITIES[answer.verdict],
+                    severity,
                     Check.VERSIONS,
                     f"{answer.why} ({answer.verdict.value})",
                     "versions that are known to go together",
                     answer.suggestion,
                     source=answer.source,
                 )
+
+
+def _severity(answer: Answer | None) -> Severity | None:
+    """None for what is good, and for what is likely to be and leaves nothing to mend."""
+    if answer is None or (answer.verdict is Verdict.LIKELY and not answer.suggestion):
+        return None
+    return _SEVERITIES.get(answer.verdict)
 
 
 def _unless_unknown(answer: Answer) -> Answer | None:

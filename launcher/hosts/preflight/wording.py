@@ -63,6 +63,8 @@ def host_line(host: Host, answer: HostReport | NpuLaunchError | None) -> str:
     if answer.npus:
         unwell = [npu.id for npu in answer.npus if npu.health is not Health.OK]
         parts.append(f"{len(unwell)} not well" if unwell else "all OK")
+    elif answer.device_nodes:
+        parts.append(f"{len(answer.device_nodes)} devices that npu-smi did not tell of")
     parts += [
         f"{label} {answer.packages[name].version}" for name, label in _PACKAGES.items() if name in answer.packages
     ]

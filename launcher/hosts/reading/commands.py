@@ -44,7 +44,8 @@ class Commands:
 
     def _failed(self, command: str, answer: dict[str, Any]) -> None:
         tool = command.split()[0]
-        if answer.get("absent") or answer["code"] == 127:
+        # A loader that misses a library ends with 127, too: that one says more.
+        if answer.get("absent") or (answer["code"] == 127 and "not found" in answer["text"]):
             if tool not in self._absent:
                 self.unread.append(Unread(tool, "it is not on the PATH, nor where the driver puts it"))
             self._absent.add(tool)

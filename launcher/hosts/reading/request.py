@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 from dataclasses import dataclass
 from enum import Enum
@@ -18,6 +19,8 @@ class Level(str, Enum):
 
 
 PACKAGES: Final = ("mindspore", "mindspore_ascend", "torch", "torch_npu", "tensorflow", "tensorflow_cpu", "npu_bridge")
+
+_ASCEND: Final = "/usr/local/Ascend"
 
 DRIVER: Final = "/usr/local/Ascend/driver/version.info"
 FIRMWARE: Final = "/usr/local/Ascend/firmware/version.info"
@@ -45,16 +48,17 @@ _CANN: Final = (
     "/compiler/version.info",
     "/ascend_nnae_install.info",
 )
-_ASCEND: Final = (
-    *(f"/cann{pattern}" for pattern in _CANN[:3]),
-    *(f"/ascend-toolkit/latest{pattern}" for pattern in _CANN[:3]),
-    *("/nnae/latest/ascend_nnae_install.info", "/nnae/latest/*-linux/ascend_nnae_install.info"),
-)
-_FOLLOW: Final = (
-    {"file": INSTALL, "key": "Driver_Install_Path_Param", "globs": ["/driver/version.info", "/firmware/version.info"]},
-    {"file": CANN_INSTALL, "key": "Install_Path", "globs": list(_ASCEND)},
-    {"key": "ASCEND_HOME_PATH", "globs": list(_CANN)},
-    {"key": "ASCEND_TOOLKIT_HOME", "globs": list(_CANN)},
+_NNAE: Final = ("/nnae/latest/ascend_nnae_install.info", "/nnae/latest/*-linux/ascend_nnae_install.info")
+_USUAL: Final = (*(f"/{folder}{part}" for folder in ("cann", "ascend-toolkit/latest") for part in _CANN[:3]), *_NNAE)
+_FOLLOW_DRIVER: Final = {
+    "file": INSTALL,
+    "key": "Driver_Install_Path_Param",
+    "globs": ["/driver/version.info", "/firmware/version.info"],
+}
+_FOLLOW_CANN: Final = (
+    {"file": CANN_INSTALL, "key": "Install_Path", "globs": _USUAL},
+    {"key": "ASCEND_HOME_PATH", "globs": _CANN},
+    {"key": "ASCEND_TOOLKIT_HOME", "globs": _CANN},
 )
 
 _NPU_SMI: Final = ("/usr/local/bin/npu-smi", "/usr/local/sbin/npu-smi")
@@ -67,30 +71,29 @@ _LIBRARIES: Final = tuple(f"/usr/local/Ascend/driver/lib64{part}" for part in ("
 class Request:
     """What hosts are asked beside their devices and versions.
 
-    `python` is the interpreter whose packages count, `cann` CANN's folder (None: the usual places), `paths` what has to
-    be looked for, `filesystems` paths whose room is measured, `ports` TCP ports that should be free.
+    `paths` is what has to be looked for, `filesystems` paths whose room is measured, `ports` TCP ports that should be
+    free.
     """
 
     level: Level = Level.FULL
-    python: str = "python3"
-    cann: str | None = None
     paths: tuple[str, ...] = ()
     filesystems: tuple[str, ...] = ("/dev/shm",)  # noqa: S108
     ports: tuple[int, ...] = ()
 
 
 def probe_request(request: Request, host: Host, seconds: float) -> str:
-    """The request as the probe on that host takes it: JSON."""
+    """The request as the probe on that host takes it: JSON.
+
+    `host.python` is the interpreter whose packages count (None: python3), `host.cann` the only folder where CANN is
+    looked for (None: all usual ones).
+    """
     is_full = request.level is Level.FULL
-    cann = host.cann or request.cann
+    places = [glob.escape(host.cann) + part for part in _CANN] if host.cann else [_ASCEND + part for part in _USUAL]
     asked: dict[str, Any] = {
         "seconds": seconds,
         "files": _FILES,
-        "globs": [
-            *([cann + pattern for pattern in _CANN] if cann else []),
-            *("/usr/local/Ascend" + p for p in _ASCEND),
-        ],
-        "follow": _FOLLOW,
+        "globs": [*places, *(_ASCEND + part for part in _NNAE)],
+        "follow": [_FOLLOW_DRIVER, *(() if host.cann else _FOLLOW_CANN)],
         "npu_smi": _NPU_SMI,
         "hccn_tool": _HCCN_TOOL,
         "libraries": _LIBRARIES,
@@ -100,7 +103,7 @@ def probe_request(request: Request, host: Host, seconds: float) -> str:
         "paths": request.paths,
         "filesystems": request.filesystems,
         "ports": request.ports,
-        "python": host.python or request.python,
+        "python": host.python or "python3",
         "packages": PACKAGES,
     }
     return json.dumps(asked)

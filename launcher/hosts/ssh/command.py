@@ -117,11 +117,11 @@ class Command:
         transport = channel.get_transport()
         assert isinstance(transport, Transport)
         status, name = channel.exit_status, transport.signals.pop(channel.chanid, None)
-        if status < 0 and name is None and not transport.is_active():
+        if status < 0 and name is None:
             raise Lost
-        code = status if status >= 0 else -int(getattr(signal, f"SIG{name}", 0))
-        if status < 0 and code == 0:
-            return self._unended(f"was ended by signal {name!a}" if name else "ended, and the server does not say how")
+        code = status if name is None else -signal.Signals.__members__.get(f"SIG{name}", 0)
+        if name is not None and code == 0:
+            return self._unended(f"was ended by signal {name!a}")
         self.pid, stdout = own_words(bytes(self._stdout))
         _, stderr = own_words(bytes(self._stderr))
         if self.pid is None:

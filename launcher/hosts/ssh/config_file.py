@@ -38,6 +38,15 @@ class _MatchExec:
 paramiko.config.invoke = _MatchExec  # type: ignore[attr-defined]
 
 
+class _Config(paramiko.SSHConfig):
+    """paramiko's, without `%l`, our own full name: it would ask the name service for that at every host."""
+
+    TOKENS_BY_CONFIG_KEY: dict[str, list[str]] = {  # noqa: RUF012  as it is there
+        key: [token for token in tokens if token != "%l"]  # noqa: S105  no password
+        for key, tokens in paramiko.SSHConfig.TOKENS_BY_CONFIG_KEY.items()
+    }
+
+
 def read_ssh_config(home: Path, system: Path, only: str | None = None) -> paramiko.SSHConfig:
     """What ssh would be told, from the files that there are; `home` is the user's and `system` usually /etc/ssh.
 
@@ -51,7 +60,7 @@ def read_ssh_config(home: Path, system: Path, only: str | None = None) -> parami
     if only is None and (system / "ssh_config").exists():
         lines += [_ANY, *_expanded(system / "ssh_config", system, home, _ANY, 0)]
     try:
-        return paramiko.SSHConfig.from_text("\n".join(lines))
+        return _Config.from_text("\n".join(lines))
     except (paramiko.ConfigParseError, ValueError) as error:
         raise UsageError(
             f"{error}", where=str(user), expected="ssh_config(5)", remedy="mend the line, or comment it out"

@@ -15,6 +15,7 @@ from launcher.hosts.reach import Answer
 from launcher.hosts.ssh import files
 from launcher.hosts.ssh.connection import Connection
 from launcher.hosts.ssh.destination import AddressBook, Destination
+from launcher.hosts.ssh.sessions import Sessions
 from launcher.hosts.ssh.trust import NewHostKey
 from launcher.specs import Host, Ssh
 
@@ -22,31 +23,32 @@ from launcher.specs import Host, Ssh
 class SshReach:
     """A way to one host by ssh; a Reach, with a share in the host's connection."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, sessions: Sessions) -> None:
+        self.connection = sessions.connection
+        self._sessions = sessions
         self._closed = False
-        connection.hold()
+        self.connection.hold()
 
     def run(self, argv: Sequence[str], *, input: bytes = b"", timeout: float) -> Answer:
         """Run a command to its end, or end it after so many seconds from now, which the connecting is part of.
 
         Raises SshError when the host cannot be reached, or was lost.
         """
-        return self._connection.run(argv, input, timeout)
+        return self._sessions.run(argv, input, timeout)
 
     def put(self, content: bytes | Path, path: str, *, mode: int = 0o600, timeout: float) -> None:
         """Write a file there, whole or not at all, and the folders on the way (0700). Raises SshError."""
-        self._connection.transfer(lambda sftp: files.put(sftp, content, path, mode), path, timeout)
+        self._sessions.transfer(lambda sftp: files.put(sftp, content, path, mode), path, timeout)
 
     def get(self, path: str, to: Path, *, timeout: float) -> None:
         """Fetch a file into one here, whole or not at all. Raises SshError."""
-        self._connection.transfer(lambda sftp: files.get(sftp, path, to), path, timeout)
+        self._sessions.transfer(lambda sftp: files.get(sftp, path, to), path, timeout)
 
     def close(self) -> None:
         """Let go of the connection; it ends when nobody else has it."""
         if not self._closed:
             self._closed = True
-            self._connection.release()
+            self.connection.release()
 
 
 class Connections:
@@ -63,7 +65,7 @@ class Connections:
         self._environment = environment
         self._lock = threading.Lock()
         self._books: dict[str | None, AddressBook] = {}
-        self._known: dict[Destination, Connection] = {}
+        self._known: dict[Destination, Sessions] = {}
 
     def reach(self, host: Host, ssh: Ssh | None) -> SshReach:
         """The way to a host; nothing is opened yet. Raises UsageError for settings that cannot be understood."""
@@ -79,7 +81,7 @@ class Connections:
         """
         new: list[NewHostKey | None] = []
         with self._lock:
-            connection = self._to(self._destination(host, ssh))
+            connection = self._to(self._destination(host, ssh)).connection
         connection.hold()
         try:
             for hop in connection.way():
@@ -91,8 +93,8 @@ class Connections:
     def close(self) -> None:
         """End all connections, also those that are just being opened."""
         with self._lock:
-            for connection in reversed(self._known.values()):  # a jump host comes before those behind it
-                connection.close()
+            for sessions in reversed(self._known.values()):  # a jump host comes before those behind it
+                sessions.connection.close()
 
     def _destination(self, host: Host, ssh: Ssh | None) -> Destination:
         config = ssh.config if ssh is not None else None
@@ -100,8 +102,8 @@ class Connections:
             self._books[config] = AddressBook(self._home, self._environment, config)
         return self._books[config].destination(host, ssh)
 
-    def _to(self, to: Destination) -> Connection:
-        jump = self._to(to.jump) if to.jump is not None else None
+    def _to(self, to: Destination) -> Sessions:
+        jump = self._to(to.jump).connection if to.jump is not None else None
         if to not in self._known:
-            self._known[to] = Connection(to, jump, self._pause)
+            self._known[to] = Sessions(Connection(to, jump, self._pause))
         return self._known[to]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import shlex
 import socket
 import subprocess
 from collections.abc import Mapping
@@ -52,6 +53,24 @@ class Destination:
 
     def __str__(self) -> str:
         return f"{self.user}@{self.address} port {self.port}"
+
+    def ssh_command(self, *argv: str) -> str:
+        """What a person types to run something there by the same way."""
+        command = ["ssh"]
+        if self.known_hosts[0] != Path.home() / ".ssh/known_hosts":
+            command += ["-o", f"UserKnownHostsFile={self.known_hosts[0]}"]
+        if self.known_as not in (self.address.lower(), f"[{self.address.lower()}]:{self.port}"):
+            command += ["-o", f"HostKeyAlias={self.known_as}"]
+        if self.port != SSH_PORT:
+            command += ["-p", str(self.port)]
+        hops: list[str] = []
+        hop = self.jump
+        while hop is not None:
+            hops.insert(0, f"{hop.user}@{f'[{hop.address}]' if ':' in hop.address else hop.address}:{hop.port}")
+            hop = hop.jump
+        if hops:
+            command += ["-J", ",".join(hops)]
+        return shlex.join([*command, f"{self.user}@{self.address}", *argv])
 
 
 class AddressBook:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import socket
 import subprocess
 import tempfile
@@ -17,6 +18,7 @@ from launcher.hosts.ssh.destination import Destination
 from launcher.hosts.ssh.problems import SshError, Step, quoted
 
 UNANSWERED = 45  # seconds that sent data may stay unacknowledged: three keepalives; then the link is dead
+_NO_ROUTE = (errno.EHOSTUNREACH, errno.ENETUNREACH)
 _REFUSED_BY_JUMP = 1  # RFC 4254, 5.1: SSH_OPEN_ADMINISTRATIVELY_PROHIBITED
 
 
@@ -47,7 +49,8 @@ class Line:
         """Close it; a command is ended and waited for."""
         self.socket.close()
         if self.command is not None and self.complaints is not None:
-            self.command.kill()
+            with suppress(ProcessLookupError):
+                os.killpg(self.command.pid, signal.SIGKILL)  # it may be a pipeline
             self.command.wait()
             self.complaints.close()
 
@@ -70,7 +73,7 @@ def dial(to: Destination, timeout: float) -> Line:
     for family, kind, protocol, _, address in found:
         line = socket.socket(family, kind, protocol)
         try:
-            line.settimeout(timeout)
+            line.settimeout(timeout / len(found))
             line.connect(address)
             line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             line.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNANSWERED * 1000)
@@ -79,7 +82,7 @@ def dial(to: Destination, timeout: float) -> Line:
             failures.append(error)
         else:
             return Line(line)
-    raise _unconnected(to, failures[0], timeout)
+    raise _unconnected(to, min(failures, key=lambda error: error.errno in _NO_ROUTE), timeout)  # the most telling
 
 
 def dial_through(jump: paramiko.Transport, to: Destination, over: Destination, timeout: float) -> Line:
@@ -98,7 +101,7 @@ def dial_through(jump: paramiko.Transport, to: Destination, over: Destination, t
             to.host,
             Step.JUMP,
             f"jump host {over.address} does not reach {to.address} port {to.port}: {quoted(error.text)}",
-            remedy=f"ssh -J {over.user}@{over.address} {to.user}@{to.address} shows the same; mend address or port",
+            remedy=f"mend address or port; {to.ssh_command()} shows the same",
         ) from None
     except (paramiko.SSHException, EOFError, OSError) as error:
         raise SshError(
@@ -133,7 +136,7 @@ def _unconnected(to: Destination, error: OSError, timeout: float) -> SshError:
         )
     elif error.errno == errno.ECONNREFUSED:
         what, remedy = f"{at} refused the connection", "start sshd there, or mend ssh: {port: N} in the cluster spec"
-    elif error.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH):
+    elif error.errno in _NO_ROUTE:
         what = f"no route to {at}"
         remedy = "mend the address, or name a jump host (ssh: {jump: HOST} in the cluster spec)"
     else:

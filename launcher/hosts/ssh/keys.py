@@ -21,6 +21,7 @@ from paramiko.agent import AgentSSH
 from launcher.hosts.ssh.destination import Destination
 
 _AGENT_TIMEOUT = 10.0  # seconds: an agent that was forwarded over a dead connection never answers
+_KINDS = ("ssh-ed25519", "ssh-rsa", *(f"ecdsa-sha2-nistp{bits}" for bits in (256, 384, 521)))  # that paramiko can use
 _CERTIFICATE = "-cert-v01@openssh.com"
 
 
@@ -92,11 +93,14 @@ def offers(to: Destination, agent: Agent | None) -> tuple[list[Offer], list[Flaw
                 of_files.append(Offer(f"{path} (agent)", twin))
             else:
                 of_files.append(Offer(str(path), loaded))
-    usable = paramiko.Transport._preferred_pubkeys  # type: ignore[attr-defined]
+    if agent is not None and not agent.get_keys():
+        flaws.append(Flaw("agent", "holds no key"))
+    if not to.named and not any(path.exists() for path in to.keys):
+        flaws.append(Flaw(str(to.keys[0].parent), f"has none of {', '.join(path.name for path in to.keys)}"))
     of_agent: list[Offer] = []
     for key in held.values() if not to.identities_only else ():
         label = f"agent key {key.comment!a}"
-        if any(key.name.removesuffix(_CERTIFICATE) in (name, "ssh-rsa") for name in usable):
+        if key.name.removesuffix(_CERTIFICATE) in _KINDS:
             of_agent.append(Offer(label, key))
         else:
             flaws.append(Flaw(label, f"its kind {key.name!a} is not supported"))

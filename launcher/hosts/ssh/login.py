@@ -47,7 +47,7 @@ def _offer(transport: paramiko.Transport, to: Destination, keys: Sequence[Offer]
                     f"{to} did not answer within {to.timeout:g} s whether it takes {offer.label}",
                     remedy="see sshd's log there: a home, a name service or PAM that hangs",
                 ) from None
-            if not transport.is_active():
+            if isinstance(error, (EOFError, OSError)) or not transport.is_active():
                 raise _hung_up(to, [*refused, offer.label], error) from None
             refused.append(offer.label)
         else:
@@ -75,9 +75,11 @@ def _hung_up(to: Destination, offered: Sequence[str], error: Exception) -> SshEr
     return SshError(
         to.host,
         Step.LOG_IN,
-        f"{to} closed the connection after {len(offered)} keys were offered: {', '.join(offered)}",
-        expected="one of the first keys to be the right one (MaxAuthTries)",
-        remedy="name it (ssh: {key: FILE} in the cluster spec), or set IdentitiesOnly yes in ~/.ssh/config",
+        f"{to} closed the connection after {len(offered)} key{'s' * (len(offered) > 1)}: {', '.join(offered)}",
+        expected="the right key among the first (MaxAuthTries), and an account that may log in",
+        remedy="name it (ssh: {key: FILE} in the cluster spec), or set IdentitiesOnly yes in ~/.ssh/config"
+        if len(offered) > 1
+        else "see sshd's log there",
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from launcher.hosts.ssh.destination import SSH_PORT, Destination
+from launcher.hosts.ssh.destination import Destination
 from launcher.hosts.ssh.known_hosts import HostKey, Record, Standing, records_of, remember, standing
 from launcher.hosts.ssh.problems import HostKeyError
 
@@ -55,7 +55,7 @@ def _refusal(found: Standing, key: HostKey, records: tuple[Record, ...], to: Des
     if found is Standing.UNKNOWN:
         what = f"the key of {to.known_as} is unknown: {shown}"
         expected = f"a record of it in {to.known_hosts[0]}"
-        remedy = f"{look}; if it is the same, accept it: {shlex.join(_ssh_command(to))}"
+        remedy = f"{look}; if it is the same, accept it: {to.ssh_command('true')}"
     elif found is Standing.REVOKED:
         what = f"THE KEY OF {to.known_as} IS REVOKED: {shown}"
         expected = f"no @revoked ({next(record.where for record in records if record.revoked)})"
@@ -80,20 +80,3 @@ def _refusal(found: Standing, key: HostKey, records: tuple[Record, ...], to: Des
 def _file(kind: str) -> str:
     """The middle of the host's key file name: rsa, ecdsa or ed25519."""
     return next((name for name in ("ed25519", "ecdsa") if name in kind), "rsa")
-
-
-def _ssh_command(to: Destination) -> list[str]:
-    """The command with which ssh asks about the same key, by the same way."""
-    command = ["ssh", "-o", f"UserKnownHostsFile={to.known_hosts[0]}"]
-    if to.port != SSH_PORT:
-        command += ["-p", str(to.port)]
-    if to.known_as not in (to.address.lower(), f"[{to.address.lower()}]:{to.port}"):
-        command += ["-o", f"HostKeyAlias={to.known_as}"]
-    hops: list[str] = []
-    hop = to.jump
-    while hop is not None:
-        hops.insert(0, f"{hop.user}@{f'[{hop.address}]' if ':' in hop.address else hop.address}:{hop.port}")
-        hop = hop.jump
-    if hops:
-        command += ["-J", ",".join(hops)]
-    return [*command, f"{to.user}@{to.address}", "true"]

@@ -17,7 +17,6 @@ from launcher.planning.environment import (
     tensorflow_table,
 )
 from launcher.planning.environment.contract import Contract
-from launcher.planning.environment.places import place_of
 from launcher.specs import Framework, Recipe, Rendezvous
 from launcher.specs.soc import Family, family_of
 
@@ -55,7 +54,7 @@ def contract_of(recipe: Recipe, soc: str) -> Contract:
     family = family_of(soc)
     contracts = (_ON_CPU if family is Family.CPU else _ON_NPUS)[recipe.framework]
     wanted = recipe.rendezvous
-    where = place_of(recipe, "rendezvous")
+    where = recipe.place("rendezvous")
     if wanted not in contracts:
         known = ", ".join(rendezvous.value for rendezvous in contracts)
         raise PlanError(

@@ -77,15 +77,18 @@ def _nothing(_: Job) -> Mapping[str, str]:
 class Contract:
     """How ranks of one framework learn who they are.
 
-    `variables` are those that it gives to ranks; a recipe may not set them and a shell may not leak them. `excludes`
-    are others that contradict it, with the reason. `shared` gives what is the same on all ranks, `of_rank` the rest,
-    and `services` the processes that the ranks need beside them. With `has_identity`, ranks are also told RANK_ID and
-    RANK_SIZE, and the rank table where there is one; with `renumbers_devices`, a rank may see but a part of the host's
-    devices, numbered from 0.
+    `variables` are those that it alone gives to ranks; a recipe may not set them and a shell may not leak them.
+    `excludes` are others that contradict it, with the reason. `shared` gives what is the same on all ranks, `of_rank`
+    the rest, and `services` the processes that the ranks need beside them. `defaults` are variables of all these
+    processes that go together: a recipe that sets one of them sets them all.
+
+    With `has_identity`, ranks are also told RANK_ID and RANK_SIZE, and the rank table where there is one; with
+    `renumbers_devices`, a rank may see but a part of the host's devices, numbered from 0.
     """
 
     variables: tuple[Variable, ...]
     of_rank: Callable[[Job, Seat], Mapping[str, str]]
+    defaults: Callable[[Job], Mapping[str, str]] = _nothing
     shared: Callable[[Job], Mapping[str, str]] = _nothing
     services: Callable[[Job], tuple[Service, ...]] = lambda _: ()
     excludes: Mapping[str, str] = _NONE

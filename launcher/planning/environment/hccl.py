@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from launcher.planning.environment.rule import Breach, is_set
+from launcher.planning.environment.rule import Breach, breaches_of_parts, is_set
 from launcher.planning.environment.values import (
     NOT_EMPTY,
     SWITCH,
@@ -21,9 +21,26 @@ from launcher.planning.environment.variable import Variable
 from launcher.specs.soc import Family
 
 _GUIDE: Final = "HCCL user guide, {}"
+
+# Ranks that differ in these fail to connect, or one side times out (EI0005); the guide says so of none of them plainly.
+SAME_ON_ALL: Final = (
+    *("HCCL_CONNECT_TIMEOUT", "HCCL_BUFFSIZE", "HCCL_ALGO", "HCCL_WHITELIST_DISABLE", "HCCL_WHITELIST_FILE"),
+    "HCCL_NPU_SOCKET_PORT_RANGE",
+)
+
 _FAMILY: Final = one_of("AF_INET", "AF_INET6")
 _ON_OFF: Final = one_of("on", "off")
 _PORTS: Final = ranges(1, 65535, "ports")
+_DFS: Final = "HCCL_DFS_CONFIG"
+_DFS_KEYS: Final = {
+    "connection_fault_detection_time": Values(
+        "0, or seconds from 20 to 7200", lambda text: text == "0" or whole(20, 7200).accepts(text)
+    ),
+    "cluster_heartbeat": _ON_OFF,
+    "stuck_detection": _ON_OFF,
+    "inconsistent_check": _ON_OFF,
+    "task_monitor_interval": whole(0, 7200000, "milliseconds"),
+}
 _EXEC: Final = whole(0, 2147483647, "a whole number of seconds, 0 for never,")
 
 
@@ -58,6 +75,7 @@ VARIABLES: Final = (
         "Network cards to use: eth (a prefix), =eth0 (a name), ^ in front to exclude; a list with commas.",
         matching(r"\^?=?[^\s,^=]+(,[^\s,^=]+)*", "names of network cards with commas between, after ^, = or ^="),
         "the first that is neither docker's nor lo",
+        is_certain=False,
     ),
     _of_the_guide("HCCL_SOCKET_FAMILY", "Family of the host's addresses.", _FAMILY, "AF_INET"),
     _of_the_guide("HCCL_IF_BASE_PORT", "First of the host's ports for HCCL.", whole(1024, 65520, "a port"), "60000"),
@@ -138,23 +156,7 @@ VARIABLES: Final = (
         "L1:0,L2:0",
     ),
     _of_the_guide("HCCL_OP_RETRY_PARAMS", "How often and when a failed collective is done again.", NOT_EMPTY),
-    _of_the_guide(
-        "HCCL_DFS_CONFIG",
-        "What HCCL watches for faults.",
-        keyed(
-            {
-                "connection_fault_detection_time": Values(
-                    "0, or 20 to 7200", lambda text: text == "0" or whole(20, 7200).accepts(text)
-                ),
-                "cluster_heartbeat": _ON_OFF,
-                "stuck_detection": _ON_OFF,
-                "inconsistent_check": _ON_OFF,
-                "task_monitor_interval": whole(0, 7200000),
-            },
-            "connection_fault_detection_time:0 or 20-7200, cluster_heartbeat, stuck_detection or "
-            "inconsistent_check:on or off, task_monitor_interval:0-7200000, with commas and no spaces between",
-        ),
-    ),
+    _of_the_guide(_DFS, "What HCCL watches for faults, as key:value parts with commas between.", NOT_EMPTY),
     _of_the_guide("HCCL_ENTRY_LOG_ENABLE", "A line in CANN's log for each call of a collective.", SWITCH, "0"),
     _of_the_guide("HCCL_DIAGNOSE_ENABLE", "Diagnosis of collectives.", NOT_EMPTY),
     _of_the_guide("HCCL_DEBUG_CONFIG", "What HCCL logs in more detail.", NOT_EMPTY),
@@ -174,6 +176,8 @@ def breaches(env: Mapping[str, str], family: Family | None) -> Iterator[Breach]:
             "1 and unset or 0 (PCIe), unset or 0 and 1 (RoCE), both 0, or neither",
             _GUIDE.format("HCCL_INTRA_ROCE_ENABLE"),
         )
+    if is_set(env, _DFS):
+        yield from breaches_of_parts(_DFS, env[_DFS], _DFS_KEYS, _GUIDE.format(_DFS))
     if env.get("HCCL_WHITELIST_DISABLE") == "0" and not is_set(env, "HCCL_WHITELIST_FILE"):
         yield Breach(
             ("HCCL_WHITELIST_DISABLE",),

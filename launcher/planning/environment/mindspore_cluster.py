@@ -8,13 +8,13 @@ from typing import Final
 
 from launcher.errors import PlanError
 from launcher.planning.environment.contract import Contract, Job, Service
-from launcher.planning.environment.values import Values as _Values
-from launcher.planning.environment.values import is_whole, one_of, whole
+from launcher.planning.environment.values import Values, is_whole, one_of, whole
 from launcher.planning.environment.variable import Variable
+from launcher.planning.model import Target
 from launcher.planning.placement import Seat
 
 _SOURCE: Final = "mindspore-ai/docs, dynamic_cluster.md"
-_COUNT: Final = _Values("a whole number above 0", lambda text: is_whole(text) and int(text) > 0)
+_COUNT: Final = Values("a whole number above 0", lambda text: is_whole(text) and int(text) > 0)
 
 VARIABLES: Final = (
     Variable(
@@ -39,11 +39,14 @@ VARIABLES: Final = (
 _SCHEDULER: Final = "from mindspore.communication import init; init()"
 
 
+_SMALL_CLUSTER: Final = 256  # ranks; MindSpore itself polls large clusters more slowly (cluster/topology/constants.h)
+
+
 def _of_rank(job: Job, seat: Seat) -> Mapping[str, str]:
     if job.world_size == 1:
         return {}
     if ":" in job.meeting_host:
-        return {"MS_NODE_ID": str(seat.rank), "MS_WORKER_IP": seat.host.address}
+        return {"MS_NODE_ID": str(seat.rank), "MS_WORKER_IP": _ip(job.target, seat.host.name, seat.host.address)}
     return {"MS_NODE_ID": str(seat.rank)}
 
 
@@ -58,26 +61,46 @@ def _services(job: Job) -> tuple[Service, ...]:
     return (Service("scheduler", _SCHEDULER, {"MS_ROLE": "MS_SCHED", **_meeting(job)}),)
 
 
+def _defaults(job: Job) -> Mapping[str, str]:
+    """A heartbeat every second, where MindSpore's default is 3 to 5 s: only its answer tells that all ranks are there.
+
+    With the default a rank learns it up to 5 s after the last one came. Then it asks for the others' addresses, and for
+    one that is not written yet again 3 s later: so all ranks wait for the last to learn it. A large cluster keeps the
+    default, which is there to spare the scheduler.
+    """
+    if not 1 < job.world_size <= _SMALL_CLUSTER:
+        return {}
+    return {"MS_RETRY_INTERVAL_LOWER": "1", "MS_RETRY_INTERVAL_UPPER": "1"}
+
+
 def _meeting(job: Job) -> dict[str, str]:
-    try:
-        ipaddress.ip_address(job.meeting_host)
-    except ValueError:
-        raise PlanError(
-            f"host {job.seats[0].host.name} has the address {job.meeting_host}, but MindSpore's scheduler needs an IP",
-            expected="MS_SCHED_HOST as an IPv4 address, or IPv6 on Ascend",
-            remedy="write the host's IP as its address in the cluster",
-        ) from None
     return {
-        "MS_SCHED_HOST": job.meeting_host,
+        "MS_SCHED_HOST": _ip(job.target, job.seats[0].host.name, job.meeting_host),
         "MS_SCHED_PORT": job.meeting_port,
         "MS_WORKER_NUM": str(job.world_size),
     }
+
+
+def _ip(target: Target, host: str, address: str) -> str:
+    """An address that the scheduler and its workers can use: IPv6 is for Ascend alone."""
+    try:
+        version = ipaddress.ip_address(address).version
+    except ValueError:
+        version = None
+    if version == 4 or (version == 6 and target is Target.ASCEND):
+        return address
+    raise PlanError(
+        f"host {host} has the address {address}, but MindSpore's scheduler needs an IP",
+        expected="MS_SCHED_HOST as an IPv4 address, or IPv6 on Ascend",
+        remedy="write the host's IP as its address in the cluster",
+    )
 
 
 CONTRACT: Final = Contract(
     variables=VARIABLES,
     shared=_shared,
     of_rank=_of_rank,
+    defaults=_defaults,
     services=_services,
     excludes={"MS_SERVER_NUM": "it is of the parameter-server mode, which npu-launch does not start"},
 )

@@ -1,9 +1,12 @@
-"""A breach of a rule on variables that have to fit together."""
+"""Breaches of rules on variables that have to fit together, and on the parts of one variable."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+
+from launcher.planning.environment.values import Values
+from launcher.specs.nearest import nearest
 
 
 @dataclass(frozen=True)
@@ -24,3 +27,22 @@ class Breach:
 def is_set(env: Mapping[str, str], name: str) -> bool:
     """Whether a variable is there and not empty."""
     return bool(env.get(name))
+
+
+def breaches_of_parts(name: str, text: str, known: Mapping[str, Values], source: str) -> Iterator[Breach]:
+    """What is wrong with the `key:value` parts of a variable, which have commas between.
+
+    A key that is not known is warned of only: newer versions add some.
+    """
+    parts = [part.partition(":") for part in text.split(",")]
+    for key, _, value in parts:
+        values = known.get(key)
+        if values is None:
+            close = nearest(key, known)
+            meant = f"; did you mean {close}?" if close else ""
+            expected = f"one of {', '.join(known)}"
+            yield Breach((name,), f"{name} has the unknown key {key!r}{meant}", expected, source, is_certain=False)
+        elif not values.accepts(value):
+            yield Breach((name,), f"{name} has {key}:{value}", f"{key}: {values.words}", source)
+    if len({key for key, _, _ in parts}) < len(parts):
+        yield Breach((name,), f"{name} names a key twice", "each key once", source)

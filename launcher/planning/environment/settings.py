@@ -17,7 +17,6 @@ from launcher.planning.environment import (
 )
 from launcher.planning.environment.choice import CONTRACTS
 from launcher.planning.environment.contract import Contract
-from launcher.planning.environment.places import place_of
 from launcher.planning.environment.rule import Breach
 from launcher.planning.environment.variable import Variable
 from launcher.planning.model import RankProcess
@@ -58,7 +57,7 @@ def refuse_contradictions(recipe: Recipe, contract: Contract) -> None:
         meanings = " ".join(f"{name}: {owned[name].meaning}" for name in names)
         raise PlanError(
             f"{', '.join(f'env.{name}' for name in names)}: npu-launch itself sets this for every rank",
-            where=place_of(recipe, "env", names[0]),
+            where=recipe.place("env", names[0]),
             expected=f"variables that are not part of how ranks find each other. {meanings}",
             remedy=f"remove {' and '.join(names)} from env; ranks and devices follow from `ranks` and the cluster",
         )
@@ -66,7 +65,7 @@ def refuse_contradictions(recipe: Recipe, contract: Contract) -> None:
         if name in contract.excludes:
             raise PlanError(
                 f"env.{name} contradicts how {recipe.framework.value} ranks meet here: {contract.excludes[name]}",
-                where=place_of(recipe, "env", name),
+                where=recipe.place("env", name),
                 expected=f"env without {name}",
                 remedy=f"remove {name} from env, or change rendezvous",
             )
@@ -87,8 +86,10 @@ def check_settings(recipe: Recipe, ranks: Sequence[RankProcess], soc: str) -> tu
             continue
         values = variable.values_on(family)
         expected = f"{values.words} on {soc}" if family in variable.on else values.words
-        alike = next(used(written), None) is None
-        for text in {rank.env[name]: None for rank in (ranks[:1] if alike else ranks)}:
+        texts = dict.fromkeys(rank.env[name] for rank in (ranks if any(used(written)) else ranks[:1]))
+        if name in hccl.SAME_ON_ALL and len(texts) > 1:
+            warnings.append(_placed(recipe, name, f"env.{name} differs from rank to rank, and HCCL wants one for all"))
+        for text in texts:
             if not values.accepts(text):
                 breach = Breach(
                     (name,), f"env.{name} is {text[:200]!r}", expected, variable.source, variable.is_certain
@@ -113,13 +114,13 @@ def _report(breach: Breach, recipe: Recipe, warnings: list[str]) -> None:
     name = next(name for name in breach.names if name in recipe.env)
     expected = f"{breach.expected} ({breach.source})"
     if breach.is_certain:
-        raise PlanError(breach.what, where=place_of(recipe, "env", name), expected=expected)
+        raise PlanError(breach.what, where=recipe.place("env", name), expected=expected)
     warnings.append(_placed(recipe, name, f"{breach.what}; expected {expected}"))
 
 
 def _placed(recipe: Recipe, name: str, sentence: str) -> str:
     """A sentence about a variable of the recipe, behind its place where that is known."""
-    where = place_of(recipe, "env", name)
+    where = recipe.place("env", name)
     return f"{where}: {sentence}" if where else sentence
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from launcher.planning.environment.rule import Breach
+from launcher.planning.environment.rule import Breach, breaches_of_parts
 from launcher.planning.environment.values import NOT_EMPTY, SWITCH, Values, is_whole, matching, one_of, whole
 from launcher.planning.environment.variable import Variable
-from launcher.specs.nearest import nearest
 
 _SOURCE: Final = "Ascend/pytorch, environment_variable_reference"
 _ALLOC: Final = "PYTORCH_NPU_ALLOC_CONF"
@@ -23,7 +22,7 @@ def _is_fraction(text: str) -> bool:
         return False
 
 
-ALLOC_KEYS: Final[Mapping[str, Values]] = {
+_ALLOC_KEYS: Final[Mapping[str, Values]] = {
     "max_split_size_mb": Values("a whole number above 20", lambda text: is_whole(text) and int(text) > 20),
     "garbage_collection_threshold": Values("a number between 0 and 1", _is_fraction),
     "expandable_segments": _TRUTH,
@@ -130,19 +129,8 @@ def _timeouts(env: Mapping[str, str]) -> Iterator[Breach]:
 
 
 def _allocator(text: str) -> Iterator[Breach]:
-    parts = [part.partition(":") for part in text.split(",")]
-    for key, _, value in parts:
-        known = ALLOC_KEYS.get(key)
-        if known is None:
-            close = nearest(key, ALLOC_KEYS)
-            meant = f"; did you mean {close}?" if close else ""
-            expected = f"one of {', '.join(ALLOC_KEYS)}"
-            yield Breach((_ALLOC,), f"{_ALLOC} has the unknown key {key!r}{meant}", expected, _SOURCE, is_certain=False)
-        elif not known.accepts(value):
-            yield Breach((_ALLOC,), f"{_ALLOC} has {key}:{value}", f"{key}: {known.words}", _SOURCE)
-    given = {key: value for key, _, value in parts}
-    if len(given) < len(parts):
-        yield Breach((_ALLOC,), f"{_ALLOC} names a key twice", "each key once", _SOURCE)
+    yield from breaches_of_parts(_ALLOC, text, _ALLOC_KEYS, _SOURCE)
+    given = dict(part.split(":", 1) for part in text.split(",") if ":" in part)
     excluded = [key for key in ("max_split_size_mb", "garbage_collection_threshold") if key in given]
     if given.get("expandable_segments") == "True" and excluded:
         yield Breach(

@@ -1,9 +1,10 @@
 """Rank tables: HCCL's description of a cluster, a module per format."""
 
 from launcher.planning.ranktable.check import check_table
+from launcher.planning.ranktable.cluster import cluster_of
 from launcher.planning.ranktable.entry import RankEntry
 from launcher.planning.ranktable.formats import Choice, RankTable, TableFormat, choose_format, format_of, rank_table
-from launcher.planning.ranktable.reading import cluster_of, ranks_of, read_table
+from launcher.planning.ranktable.reading import ranks_of, read_table
 from launcher.planning.ranktable.violation import Violation
 from launcher.planning.topology import Severity
 

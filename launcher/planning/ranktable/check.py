@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from types import ModuleType
 from typing import Any, Final
 
 from launcher.planning.ranktable import concise, legacy, legacy_lab, rules, v1_0, v1_2, v2_0
 from launcher.planning.ranktable.entry import RankEntry, Table, check_shape, items
 from launcher.planning.ranktable.entry import text as text_of
-from launcher.planning.ranktable.formats import TableFormat, format_of
+from launcher.planning.ranktable.formats import FITTING, TableFormat, format_of
 from launcher.planning.ranktable.ranks import (
     check_addresses,
     check_backups,
@@ -43,17 +42,14 @@ class Layout:
     soc: str | None
 
 
-def _layout(module: ModuleType, ranks_at: str, soc: str | None) -> Layout:
-    entries = getattr(module, "entries", concise.entries)
-    return Layout(module.RankTable, (ranks_at,), entries, module.check, soc)
-
-
+_SERVERS: Final[Path] = ("server_list",)
+_GROUPS: Final[Path] = ("group_list",)
 LAYOUTS: Final[Mapping[TableFormat, Layout]] = {
-    TableFormat.V1_0: _layout(v1_0, "server_list", None),
-    TableFormat.V1_2: _layout(v1_2, "server_list", "Ascend910_9391"),
-    TableFormat.V2_0: _layout(v2_0, "rank_list", "Ascend950PR"),
-    TableFormat.LEGACY: _layout(legacy, "group_list", "Ascend910A"),
-    TableFormat.LEGACY_LAB: _layout(legacy_lab, "group_list", "Ascend910A"),
+    TableFormat.V1_0: Layout(v1_0.RankTable, _SERVERS, concise.entries, v1_0.check, None),
+    TableFormat.V1_2: Layout(v1_2.RankTable, _SERVERS, concise.entries, v1_2.check, "Ascend910_9391"),
+    TableFormat.V2_0: Layout(v2_0.RankTable, ("rank_list",), v2_0.entries, v2_0.check, "Ascend950PR"),
+    TableFormat.LEGACY: Layout(legacy.RankTable, _GROUPS, legacy.entries, legacy.check, "Ascend910A"),
+    TableFormat.LEGACY_LAB: Layout(legacy_lab.RankTable, _GROUPS, legacy_lab.entries, legacy_lab.check, "Ascend910A"),
 }
 
 
@@ -102,9 +98,9 @@ def _decoded(content: str | bytes, found: Findings) -> str | None:
 def _check_values(
     text: str, values: dict[str, Any], found: Findings, soc: str | None, server: Server | None, cann: str | None
 ) -> None:
-    version = values.get("version")
+    version = values.get("version", "")
     format = format_of(values)
-    if version is not None and not isinstance(version, str):
+    if not isinstance(version, str):
         found.add(rules.NOT_STRING, ("version",), f"version is {shown(version)}", name="version")
         format = format_of({**values, "version": str(version)})
     if format is None:
@@ -120,7 +116,8 @@ def _check_values(
     if format is None:
         return
     layout = LAYOUTS[format]
-    if version is None or isinstance(version, str):
+    _check_fit(format, soc, found)
+    if isinstance(version, str):
         check_shape(layout.model, text, values, found)
     layout.check(values, found)
     entries = list(layout.entries(values))
@@ -146,6 +143,18 @@ def _told_by_keys(values: dict[str, Any]) -> TableFormat | None:
     if "server_list" in values:
         return TableFormat.V1_2 if "super_pod_list" in values else TableFormat.V1_0
     return None
+
+
+def _check_fit(format: TableFormat, soc: str | None, found: Findings) -> None:
+    """The parsers of 2.0 and of the others are not the same; what a chip does not need, its parser mostly ignores."""
+    family = family_of(soc) if soc else None
+    fitting = FITTING.get(family) if family else None
+    if fitting is not None and format not in fitting:
+        is_refused = TableFormat.V2_0 in (format, *fitting)
+        rule = rules.VERSION_MISFIT if is_refused else rules.VERSION_UNUSUAL
+        names = " or ".join(each.value for each in fitting)
+        at: Path = ("version",) if format in (TableFormat.V1_0, TableFormat.V1_2, TableFormat.V2_0) else ()
+        found.add(rule, at, f"rank table {format.value} for {soc}", fitting=names)
 
 
 def _check_devices(format: TableFormat, entries: Sequence[RankEntry], soc: str | None, found: Findings) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -81,9 +81,10 @@ def check_shape(model: type[Table], content: str, values: dict[str, Any], found:
             at = tuple(step for step in details["loc"])
             name = next((step for step in reversed(at) if isinstance(step, str)), "the table")
             kind, value = details["type"], details["input"]
-            if kind == "json_invalid":  # half of a surrogate pair, which Python's parser lets through
+            if kind == "json_invalid":  # half of a surrogate pair or too deep, which Python's parser lets through
                 found.add(rules.NOT_JSON, (), details["msg"].removeprefix("Invalid JSON: "))
-            elif kind == "missing":
+                return
+            if kind == "missing":
                 found.add(rules.MISSING_KEY, at, f"no {name}", name=name)
             elif kind == "string_type":
                 found.add(rules.NOT_STRING, at, f"{name} is {shown(value)}", name=name)
@@ -103,14 +104,18 @@ def _check_keys(model: type[BaseModel], values: dict[str, Any], at: Path, found:
         if value is None and key in known and not model.model_fields[key].is_required():
             found.add(rules.NOT_STRING, (*at, key), f"{key} is null", name=key)
         elif key not in known:
-            close = nearest(key, known)
-            meant = f"did you mean {close}?" if close else "remove it, unless another program reads it"
-            found.add(rules.UNKNOWN_KEY, (*at, key), f"unknown key {key}", meant=meant)
+            found.add(rules.UNKNOWN_KEY, (*at, key), f"unknown key {key}", meant=_meant(model, key))
         elif (below := known[key]) is not None:
             members = enumerate(value) if isinstance(value, list) else [(None, value)]
             for position, member in members:
                 if isinstance(member, dict):
                     _check_keys(below, member, (*at, key) if position is None else (*at, key, position), found)
+
+
+@lru_cache(maxsize=256)  # a key that one device has, all have
+def _meant(model: type[BaseModel], key: str) -> str:
+    close = nearest(key, _known(model))
+    return f"did you mean {close}?" if close else "remove it, unless another program reads it"
 
 
 @cache

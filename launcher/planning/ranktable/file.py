@@ -19,14 +19,16 @@ def read_file(path: Path) -> tuple[bytes | None, tuple[Violation, ...]]:
         if path.is_symlink():
             found.add(rules.FILE_LINK, (), "a symbolic link", target=path.resolve())
         if path.exists() and not path.is_file():
-            found.add(rules.FILE_UNREADABLE, (), "no file, but a folder or a device", path=path)
+            remedy = "name the file itself, such as hccl.json"
+            found.add(rules.FILE_UNREADABLE, (), "no file, but a folder or a device", path=path, remedy=remedy)
         else:
             with path.open("rb") as stream:
                 content = stream.read(LARGEST + 1)
     except FileNotFoundError:
         found.add(rules.FILE_MISSING, (), "there is no such file", path=path)
     except (OSError, ValueError) as error:
-        found.add(rules.FILE_UNREADABLE, (), getattr(error, "strerror", None) or str(error), path=path)
+        why = getattr(error, "strerror", None) or str(error)
+        found.add(rules.FILE_UNREADABLE, (), why, path=path, remedy=f"chmod a+r {path}")
     if content is not None and path.suffix != ".json":
         found.add(rules.FILE_NAME, (), f"its name is {path.name}", path=path)
     return content, found.located({})

@@ -29,12 +29,12 @@ class TableFormat(str, Enum):
 
 def format_of(table: Any) -> TableFormat | None:
     """The format of a table, or of the values of one; None for a version that is no training job's."""
-    version = table.get("version", "") if isinstance(table, dict) else getattr(table, "version", "")
-    if version:
-        formats = (TableFormat.V1_0, TableFormat.V1_2, TableFormat.V2_0)
-        return next((each for each in formats if version == each.value), None)
-    has_mode = "deploy_mode" in table if isinstance(table, dict) else hasattr(table, "deploy_mode")
-    return TableFormat.LEGACY_LAB if has_mode else TableFormat.LEGACY
+    known = set(table) if isinstance(table, dict) else set(type(table).model_fields)
+    if "version" not in known:
+        return TableFormat.LEGACY_LAB if "deploy_mode" in known else TableFormat.LEGACY
+    version = table["version"] if isinstance(table, dict) else table.version
+    formats = (TableFormat.V1_0, TableFormat.V1_2, TableFormat.V2_0)
+    return next((each for each in formats if version == each.value), None)
 
 
 RankTable = Annotated[
@@ -55,7 +55,7 @@ class Choice:
     reason: str
 
 
-_FITTING: Final = {
+FITTING: Final = {
     Family.ASCEND910: (TableFormat.V1_0, TableFormat.LEGACY, TableFormat.LEGACY_LAB),
     Family.ASCEND910B: (TableFormat.V1_0,),
     Family.ASCEND910_93: (TableFormat.V1_0, TableFormat.V1_2),
@@ -72,7 +72,7 @@ def choose_format(seats: Sequence[Seat], cluster: Cluster, wanted: str = TableFo
     Raises PlanError when what was asked for does not fit, or when only a part of the devices is in a super pod.
     """
     family = family_of(cluster.soc)
-    fitting = _FITTING.get(family) if family else None
+    fitting = FITTING.get(family) if family else None
     asked = TableFormat(wanted)
     if fitting is None and asked is TableFormat.AUTO:
         raise PlanError(

@@ -46,7 +46,7 @@ FILE_UNREADABLE = _refused(
     "file-unreadable",
     _OLD,
     "path {path} is not a valid real path",
-    "chmod a+r {path}",
+    "{remedy}",
     f"{_FAULTS}, rank_table_load_fail",
 )
 FILE_NAME = _refused(
@@ -117,6 +117,19 @@ VERSION = _refused(
     "Ranktable version is not supported",
     'set version to "1.0", "1.2" (super pods of A3) or "2.0" (Ascend 950)',
     _CONFIG,
+)
+VERSION_MISFIT = _refused(
+    "version-misfit",
+    _BOTH,
+    "Ranktable version is not supported",
+    "write the table anew, in format {fitting}: npu-launch ranktable CLUSTER",
+    _GUIDE,
+)
+VERSION_UNUSUAL = _warning(
+    "version-unusual",
+    "the guide has no table of this format for this chip",
+    "write the table anew, in format {fitting}: npu-launch ranktable CLUSTER",
+    _GUIDE,
 )
 NO_VERSION = _refused(
     "no-version",

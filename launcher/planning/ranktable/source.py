@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from launcher.planning.ranktable.violation import Path
@@ -17,14 +16,12 @@ class RepeatedKeys(dict[str, Any]):
     """An object whose text gives a key more than once; the last one counts."""
 
 
-@dataclass(frozen=True)
 class NotJson(Exception):
     """The text is no JSON: why, and where (from 1)."""
 
-    reason: str
-    line: int
-    column: int
-    has_comment: bool = False
+    def __init__(self, reason: str, line: int, column: int, *, has_comment: bool = False) -> None:
+        super().__init__(reason)
+        self.reason, self.line, self.column, self.has_comment = reason, line, column, has_comment
 
 
 def parse(text: str) -> Any:

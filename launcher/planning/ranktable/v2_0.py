@@ -107,26 +107,27 @@ def _level(level: Level) -> RankLevel:
 def entries(values: dict[str, Any]) -> Iterator[RankEntry]:
     """The ranks, in the order of the file.
 
-    A server begins where the network of layer 0 changes, or where a `local_id` comes again in the same network.
+    A server begins where the network of layer 0 changes, or where a `local_id` comes again in the same network; the
+    second server of a network `pod` is called `pod#2`.
     """
-    servers: dict[str, set[int | None]] = {}
-    current: str | None = None
+    counts: dict[str, int] = {}  # the servers of each network so far
+    taken: dict[str, set[int | None]] = {}  # the local ids of the last server of each
     for at, rank in items(values, "rank_list"):
-        local_id = number(rank.get("local_id"))
-        network = _network(rank)
-        if network is not None and (current is None or current.partition("#")[0] != network):
-            current = network
-        if current is not None and local_id in servers.get(current, ()):
-            base, _, count = current.partition("#")
-            current = f"{base}#{int(count or 1) + 1}"
-        if current is not None:
-            servers.setdefault(current, set()).add(local_id)
+        local_id, network = number(rank.get("local_id")), _network(rank)
+        server = network
+        if network is not None:
+            if local_id in taken.get(network, ()):
+                counts[network] += 1
+                taken[network] = set()
+            taken.setdefault(network, set()).add(local_id)
+            count = counts.setdefault(network, 1)
+            server = network if count == 1 else f"{network}#{count}"
         yield RankEntry(
             at=at,
             rank_at=(*at, "rank_id"),
             rank_written=rank.get("rank_id"),
             rank=number(rank.get("rank_id")),
-            server=current,
+            server=server,
             device=number(rank.get("device_id")),
             ips=(),
             values=rank,

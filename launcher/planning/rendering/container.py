@@ -7,7 +7,7 @@ from typing import Final
 
 from launcher.errors import PlanError
 from launcher.planning.model import Environment, LaunchPlan, RankProcess, Target
-from launcher.planning.rendering.parts import spans
+from launcher.planning.rendering.parts import ranks_by_host, spans
 from launcher.specs import Cluster, Container, ContainerRuntime
 
 # Docker flags for Ascend (Ascend/mind-cluster, usage on the docker client).
@@ -45,7 +45,7 @@ def in_container(plan: LaunchPlan) -> LaunchPlan:
     plan = plan.model_copy(update={"host_environments": ()})
     if plan.target is Target.CPU:
         return plan
-    devices = {host: sorted(rank.slot for rank in plan.ranks if rank.host == host) for host in plan.hosts}
+    devices = {host: sorted(rank.slot for rank in ranks) for host, ranks in ranks_by_host(plan).items()}
 
     def place(rank: RankProcess) -> str:
         return str(devices[rank.host].index(rank.slot))
@@ -62,7 +62,7 @@ def in_container(plan: LaunchPlan) -> LaunchPlan:
 
 def docker_arguments(plan: LaunchPlan, host: str, container: Container) -> tuple[str, ...]:
     """What `docker run` is told for one host, before the image: network, memory, devices, mounts, the user's own."""
-    devices = sorted(rank.device for rank in plan.ranks if rank.host == host and rank.device is not None)
+    devices = sorted(rank.device for rank in ranks_by_host(plan)[host] if rank.device is not None)
     shared_memory = "--ipc=host" if container.shm_size is None else f"--shm-size={container.shm_size}b"
     return (
         "--network=host",

@@ -6,12 +6,10 @@ devices, HCCL counts a host's containers as one server, and whatever ends the co
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
-
 from launcher.planning.model import LaunchPlan
 from launcher.planning.rendering.artifact import Artifact
 from launcher.planning.rendering.container import container_of, docker_arguments, in_container
-from launcher.planning.rendering.parts import script_parts
+from launcher.planning.rendering.parts import run_folder, script_parts
 from launcher.planning.rendering.sh import render_sh, sh_files
 from launcher.planning.rendering.templates import fill_template
 from launcher.specs import Cluster, Recipe
@@ -30,11 +28,6 @@ def docker_files(plan: LaunchPlan, recipe: Recipe, cluster: Cluster) -> tuple[Ar
         Artifact("docker.sh", _script(inner, recipe, cluster, None), is_executable=True),
         *sh_files(inner, cluster.cann),
     )
-
-
-def run_folder(plan: LaunchPlan) -> str:
-    """The run directory, of which a plan knows what is in it: attempts/N/ranks/R/stdout.log."""
-    return str(PurePosixPath(plan.ranks[0].log).parents[4])
 
 
 def _script(plan: LaunchPlan, recipe: Recipe, cluster: Cluster, ranks: str | None) -> str:

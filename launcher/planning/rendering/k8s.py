@@ -8,7 +8,6 @@ Operator), which a pod waits for.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final
@@ -18,25 +17,23 @@ from launcher.planning.model import LaunchPlan
 from launcher.planning.place import Place
 from launcher.planning.rendering.artifact import Artifact
 from launcher.planning.rendering.container import container_of, in_container
-from launcher.planning.rendering.parts import script_parts
+from launcher.planning.rendering.parts import ranks_by_host, run_folder, script_parts
 from launcher.planning.rendering.stand_in import StandIn, stand_in
 from launcher.planning.rendering.templates import fill_template
 from launcher.specs import Cluster, Container, Framework, Recipe
+from launcher.specs.soc import Family, family_of
 
 _PORT: Final = 2222  # of `ascendjob-port`, the only one that a service of Ascend Operator passes on
 _MOST: Final = 1_000_000  # bytes; a ConfigMap holds 1 MiB with all that belongs to it
-_FIRST_910: Final = ("Ascend910A", "Ascend910ProA", "Ascend910B", "Ascend910ProB", "Ascend910PremiumA")
-
-
-@dataclass(frozen=True)
-class _Replica:
-    """Pods of one role of an AscendJob; the first stands for host `first_host`, and those `apart` share no node."""
-
-    role: str
-    count: int
-    first_host: int
-    npus: int
-    apart: str = "yes"
+# The label by which Ascend Operator and its scheduler know the chip (mindcluster user guide, YAML parameters).
+_GENERATIONS: Final = {
+    Family.ASCEND910: "ascend-910",
+    Family.ASCEND910B: "ascend-910b",
+    Family.ASCEND910_93: "ascend-910b",
+}
+# The role of the first pod of an AscendJob, which stands for the first host; the others are workers. A job of more than
+# one NPU needs it, and MindSpore's may have devices as any other (Ascend/mind-cluster, ascendjob_validate.go).
+_FIRST_ROLE: Final = {Framework.MINDSPORE: "Scheduler", Framework.TENSORFLOW: "Chief"}
 
 
 @dataclass(frozen=True)
@@ -70,7 +67,7 @@ def k8s_files(recipe: Recipe, cluster: Cluster, *, name: str, runs: str, python:
     )
     unknown = stand_in(recipe, cluster, place)
     launch = in_container(unknown.plan)
-    counts = {sum(rank.host == host for rank in launch.ranks) for host in launch.hosts}
+    counts = set(map(len, ranks_by_host(launch).values()))
     if len(counts) > 1:
         raise PlanError(
             f"the hosts would run {' and '.join(map(str, sorted(counts)))} ranks, but pods of a job are equal",
@@ -86,13 +83,18 @@ def k8s_files(recipe: Recipe, cluster: Cluster, *, name: str, runs: str, python:
 def _documents(
     kind: str, unknown: StandIn, launch: LaunchPlan, recipe: Recipe, cluster: Cluster, container: Container
 ) -> str:
-    devices = 0 if cluster.is_cpu else sum(rank.host == launch.hosts[0] for rank in launch.ranks)
+    devices = 0 if cluster.is_cpu else len(ranks_by_host(launch)[launch.hosts[0]])
     hosts = len(launch.hosts)
-    replicas = _replicas(recipe.framework, hosts, devices, has_scheduler=bool(launch.services))
+    named = unknown.named_hosts()
+    if kind == "ascend" and any(named):
+        raise PlanError(
+            "ranks are told addresses of other hosts than the first, which Ascend Operator does not know",
+            where=str(recipe.source or ""),
+        )
     script = fill_template(
         "pod.sh.j2",
         plan=script_parts(launch, unknown.speller({}), key=lambda number, _: str(number), cann=cluster.cann),
-        named=[place for place, address in enumerate(unknown.addresses) if _is_named(address, launch)],
+        named=named,
         reads_table=any(launch.rank_table_path in rank.env.values() for rank in launch.ranks),
     )
     if len(script.encode()) > _MOST:
@@ -110,11 +112,9 @@ def _documents(
         framework="pytorch" if recipe.framework is Framework.PLAIN else recipe.framework.value,
         hosts=hosts,
         devices=devices,
-        replicas=replicas,
-        pods=sum(replica.count for replica in replicas),
-        peers=" ".join(_peers(kind, launch.run, recipe.framework, hosts)),
-        resource=None if cluster.is_cpu else _resource(cluster),
-        generation=None if cluster.is_cpu else ("ascend-910" if cluster.soc in _FIRST_910 else "ascend-910b"),
+        first_role=_FIRST_ROLE.get(recipe.framework, "Master"),
+        peers=" ".join(f"{launch.run}-host-{host}.{launch.run}" for host in range(hosts)) if kind == "volcano" else "",
+        generation=None if cluster.is_cpu else _generation(cluster),
         has_table=launch.rank_table is not None,
         image=container.image,
         shm_size=container.shm_size,
@@ -125,44 +125,9 @@ def _documents(
     )
 
 
-def _replicas(framework: Framework, hosts: int, npus: int, *, has_scheduler: bool) -> tuple[_Replica, ...]:
-    """The roles that Ascend Operator knows (Ascend/mind-cluster, Ascend Job).
-
-    MindSpore's scheduler has a pod to itself, without devices, and the workers are the hosts; with the others the first
-    host has a role of its own.
-    """
-    if framework is Framework.MINDSPORE:
-        scheduler = (_Replica("Scheduler", 1, 0, 0, apart="no"),) if has_scheduler else ()
-        return (*scheduler, _Replica("Worker", hosts, 0, npus))
-    first = _Replica("Chief" if framework is Framework.TENSORFLOW else "Master", 1, 0, npus)
-    return (first, _Replica("Worker", hosts - 1, 1, npus)) if hosts > 1 else (first,)
-
-
-def _peers(kind: str, job: str, framework: Framework, hosts: int) -> Iterator[str]:
-    """What the pods of the hosts are called. Where the first is, Ascend Operator says itself."""
-    if kind == "volcano":
-        yield from (f"{job}-host-{host}.{job}" for host in range(hosts))
-    elif framework is Framework.MINDSPORE:
-        yield from (f"{job}-worker-{host}" for host in range(hosts))
-    else:
-        yield f"{job}-{'chief' if framework is Framework.TENSORFLOW else 'master'}-0"
-        yield from (f"{job}-worker-{host}" for host in range(hosts - 1))
-
-
-def _is_named(address: str, launch: LaunchPlan) -> bool:
-    return any(
-        address in text
-        for texts in (
-            *((*rank.env.values(), *rank.argv) for rank in launch.ranks),
-            *((*service.env.values(), *service.argv) for service in launch.services),
-        )
-        for text in texts
-    )
-
-
 def _volumes(launch: LaunchPlan, recipe: Recipe, container: Container) -> list[_Volume]:
     """The recipe's folder, which has to be there; the run's, which is made; and those that the cluster names."""
-    run = str(PurePosixPath(launch.ranks[0].log).parents[4])
+    run = run_folder(launch)
     found = [_Volume(run, run, "DirectoryOrCreate"), _Volume(str(recipe.directory), str(recipe.directory), "Directory")]
     for mount in container.mounts:
         parts = mount.split(":")
@@ -175,14 +140,15 @@ def _volumes(launch: LaunchPlan, recipe: Recipe, container: Container) -> list[_
     return list({volume.in_pod: volume for volume in found}.values())
 
 
-def _resource(cluster: Cluster) -> str:
-    if not cluster.soc.startswith("Ascend910"):
+def _generation(cluster: Cluster) -> str:
+    found = _GENERATIONS.get(family_of(cluster.soc) or Family.CPU)
+    if found is None:
         raise PlanError(
             f"cluster {cluster.name} has {cluster.soc}",
             where=str(cluster.source or ""),
             expected="an Ascend 910, 910B or 910_93, which Kubernetes counts as huawei.com/Ascend910",
         )
-    return "huawei.com/Ascend910"
+    return found
 
 
 def _job_name(name: str) -> str:

@@ -72,6 +72,7 @@ class ScriptParts:
     environments: tuple[EnvironmentPart, ...]
     sources: tuple[tuple[str, ...], ...]
     driver_libraries: str
+    warnings: tuple[str, ...]
 
 
 def script_parts(
@@ -91,6 +92,7 @@ def script_parts(
     def each(part: Callable[[RankProcess], str]) -> Cell:
         return speller.each([part(rank) for rank in ranks], ranks)
 
+    on_host = ranks_by_host(plan)
     is_bound = any(rank.cpus for rank in ranks)
     return ScriptParts(
         name=plan.name,
@@ -98,7 +100,7 @@ def script_parts(
         unset=plan.unset,
         grace=math.ceil(plan.grace),
         gang=plan.gang,
-        hosts=tuple(_host(plan, host, key(place, host)) for place, host in enumerate(plan.hosts)),
+        hosts=tuple(_host(plan, host, key(place, host), on_host[host]) for place, host in enumerate(plan.hosts)),
         services=tuple(
             ServicePart(
                 name=service.name,
@@ -119,6 +121,7 @@ def script_parts(
         environments=tuple(_environments(plan)),
         sources=() if plan.target is Target.CPU or plan.host_environments else candidates(cann, plan.framework),
         driver_libraries=":".join(DRIVER_LIBRARIES),
+        warnings=plan.warnings,
     )
 
 
@@ -133,8 +136,21 @@ def spans(numbers: Sequence[int]) -> str:
     return ",".join(str(low) if low == high else f"{low}-{high}" for low, high in found)
 
 
-def _host(plan: LaunchPlan, host: str, key: str) -> HostPart:
-    seats = (f"{rank.rank}:{rank.local_rank}:{rank.slot}" for rank in plan.ranks if rank.host == host)
+def run_folder(plan: LaunchPlan) -> str:
+    """The run directory, of which a plan knows what is in it: attempts/N/ranks/R/stdout.log."""
+    return str(PurePosixPath(plan.ranks[0].log).parents[4])
+
+
+def ranks_by_host(plan: LaunchPlan) -> Mapping[str, tuple[RankProcess, ...]]:
+    """The ranks of each host, in the order of hosts and ranks."""
+    found: dict[str, list[RankProcess]] = {host: [] for host in plan.hosts}
+    for rank in plan.ranks:
+        found[rank.host].append(rank)
+    return {host: tuple(ranks) for host, ranks in found.items()}
+
+
+def _host(plan: LaunchPlan, host: str, key: str, ranks: Sequence[RankProcess]) -> HostPart:
+    seats = (f"{rank.rank}:{rank.local_rank}:{rank.slot}" for rank in ranks)
     services = tuple(service.name for service in plan.services if service.host == host)
     return HostPart(key=key, name=host, seats=" ".join(seats), services=services)
 

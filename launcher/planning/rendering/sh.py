@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from launcher.planning.model import LaunchPlan, RankProcess, ServiceProcess
 from launcher.planning.rendering.artifact import Artifact
-from launcher.planning.rendering.parts import script_parts, spans
+from launcher.planning.rendering.parts import ranks_by_host, script_parts, spans
 from launcher.planning.rendering.templates import fill_template
 
 
@@ -19,9 +19,6 @@ def render_sh(plan: LaunchPlan, cann: str | None = None) -> str:
 def sh_files(plan: LaunchPlan, cann: str | None = None) -> tuple[Artifact, ...]:
     """A script for each rank and service, `launch.sh` that starts those of a host, and the rank table."""
     parts = script_parts(plan, cann=cann)
-    ranks: dict[str, list[int]] = {host: [] for host in plan.hosts}
-    for rank in plan.ranks:
-        ranks[rank.host].append(rank.rank)
 
     def script(process: RankProcess | ServiceProcess, title: str, *, folders: tuple[str, ...], cpus: str = "") -> str:
         return fill_template("rank.sh.j2", plan=parts, rank=process, title=title, folders=folders, bound=cpus)
@@ -29,7 +26,7 @@ def sh_files(plan: LaunchPlan, cann: str | None = None) -> tuple[Artifact, ...]:
     launch = fill_template(
         "launch.sh.j2",
         plan=parts,
-        ranks=ranks,
+        ranks={host: [rank.rank for rank in ranks] for host, ranks in ranks_by_host(plan).items()},
         logs={rank.rank: rank.log for rank in plan.ranks},
         service_hosts={service.name: service.host for service in plan.services},
     )

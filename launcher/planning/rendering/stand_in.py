@@ -42,7 +42,14 @@ class StandIn:
         hosts = {text: f'"${{addresses[{place}]}}"' for place, text in enumerate(self.addresses)}
         devices = {text: f'"${{device_addresses[{rank}]}}"' for rank, text in self.device_addresses.items()}
         own = dict(zip(self.plan.hosts, self.addresses, strict=True))
-        return Speller(later={**later, **hosts, **devices}, own_address=own)
+        return Speller(later={**later, **hosts, **devices}, own_address=own, marks=_MARKS.pattern)
+
+    def named_hosts(self) -> tuple[int, ...]:
+        """The places of the hosts whose address is told on others."""
+        own = dict(zip(self.plan.hosts, self.addresses, strict=True))
+        told = [(own[rank.host], (*rank.env.values(), *rank.argv)) for rank in self.plan.ranks]
+        named = {mark for own, texts in told for text in texts for mark in _MARKS.findall(text) if mark != own}
+        return tuple(place for place, address in enumerate(self.addresses) if address in named)
 
 
 def stand_in(recipe: Recipe, cluster: Cluster, place: Place) -> StandIn:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 from launcher.planning.rendering.quoting import quoted_word, remark, shell_word, yaml_scalar
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 
 def fill_template(name: str, **values: object) -> str:
@@ -12,6 +17,11 @@ def fill_template(name: str, **values: object) -> str:
 
     A name that has no value is an error, and no template reaches beyond its values.
     """
+    return _environment().get_template(name).render(values)
+
+
+@cache
+def _environment() -> Environment:
     from jinja2 import FunctionLoader, StrictUndefined
     from jinja2.sandbox import SandboxedEnvironment
 
@@ -25,6 +35,7 @@ def fill_template(name: str, **values: object) -> str:
         comment_start_string="{/*",  # "{#" is in "${#array[@]}"
         comment_end_string="*/}",
         autoescape=False,
+        auto_reload=False,
     )
     environment.filters.update(q=shell_word, quoted=quoted_word, y=yaml_scalar, remark=remark)
-    return environment.get_template(name).render(values)
+    return environment

@@ -78,7 +78,8 @@ def _every_rank(ranks: Sequence[RankProcess]) -> Iterator[str]:
     yield from _entry("folder", _seen(lambda rank: rank.cwd, ranks))
     yield from _entry("log", _seen(lambda rank: rank.log, ranks))
     if any(rank.cpus for rank in ranks):
-        yield from _entry("CPUs", *(f"rank {rank.rank}: {spans(rank.cpus or ()) or 'all'};" for rank in ranks))
+        words = [f"rank {rank.rank}: {spans(rank.cpus or ()) or 'all'};" for rank in ranks[:_MOST_LISTED]]
+        yield from _entry("CPUs", *words, *(["..."] if len(ranks) > _MOST_LISTED else []))
     shared = shared_environment(ranks)
     yield from _variables(shared)
     for name in ranks[0].env:

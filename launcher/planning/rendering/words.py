@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
 from launcher.planning.model import RankProcess
@@ -32,12 +33,14 @@ class Speller:
     """Writes the texts of a plan for bash.
 
     `later` maps texts that stand for what is not known yet to the expansions that will hold it, such as
-    `198.18.100.100` to `"${addresses[0]}"`; `own_address` maps a host to the one of these that is its address. A script
-    sets `rank`, `local_rank`, `device` and `address` before it comes to a word of `each`.
+    `198.18.100.100` to `"${addresses[0]}"`, and `marks` is the regular expression of these texts; `own_address` maps a
+    host to the one of them that is its address. A script sets `rank`, `local_rank`, `device` and `address` before it
+    comes to a word of `each`.
     """
 
     later: Mapping[str, str] = field(default_factory=dict)
     own_address: Mapping[str, str] = field(default_factory=dict)
+    marks: str = ""
 
     def one(self, text: str) -> str:
         """The word of one text."""
@@ -100,10 +103,9 @@ class Speller:
         parts = self._pattern.split(text)
         return [(part, position % 2 == 0) for position, part in enumerate(parts)]
 
-    @property
+    @cached_property
     def _pattern(self) -> re.Pattern[str]:
-        marks = "|".join(re.escape(mark) for mark in self.later)
-        return re.compile(rf"((?<!\d)(?:{marks})(?!\d)|\d+)" if marks else r"(\d+)")
+        return re.compile(rf"((?<!\d)(?:{self.marks})(?!\d)|\d+)" if self.marks else r"(\d+)")
 
 
 def _joined(parts: Iterable[tuple[str, bool]]) -> str:

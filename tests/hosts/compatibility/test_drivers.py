@@ -38,6 +38,7 @@ def test_the_table_is_newest_first_and_each_row_oldest_first() -> None:
         ("8.1.RC1", "24.1.0", Verdict.DOUBTFUL),  # one pair is known, which says little of others
         ("8.0.0", "25.0.RC1", Verdict.LIKELY),
         ("8.5.1", "24.1.0", Verdict.DOUBTFUL),  # judged by 8.5.0
+        ("8.5", "24.1.0", Verdict.BAD),
         ("8.2.RC1.alpha003", "25.2.0", Verdict.LIKELY),
         ("6.3.RC2", "22.0.4", Verdict.DOUBTFUL),
         ("12.0.0", "30.0.0", Verdict.UNKNOWN),

@@ -50,7 +50,9 @@ def test_a_torch_npu_for_another_torch_is_known_to_be_wrong() -> None:
     answer = torch_npu_serves("2.1.0.post8", "2.4.0")
     assert answer.verdict is Verdict.BAD
     assert answer.suggestion == "pip install torch==2.1.0"
-    assert torch_npu_serves("2.1.0.post8", "2.1.0+cpu").verdict is Verdict.GOOD
+    for same in ("2.1.0+cpu", "2.1.0rc1", "2.1.0.post1", "2.1.0"):
+        assert torch_npu_serves("2.1.0.post8", same).verdict is Verdict.GOOD
+    assert torch_npu_serves("2.1.0", "2.10.0").verdict is Verdict.BAD
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ VERSIONS = st.from_regex(r"\A[0-9]{1,2}(\.[0-9]{1,2}|\.RC[1-9]|\.alpha00[1-9]|\.
 
 
 def test_candidates_and_alphas_come_before_their_releases() -> None:
-    assert tuple(sorted(IN_ORDER[::-1], key=Version)) == IN_ORDER
+    newest_first = IN_ORDER[::-1]
+    assert tuple(sorted(newest_first, key=Version)) == IN_ORDER
 
 
 @pytest.mark.parametrize(

@@ -274,6 +274,8 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
             import_cluster(source, given=A2)
     with pytest.raises(SpecError, match="nothing to import from"):
         import_cluster(given=A2)
+    with pytest.raises(SpecError, match="the name of a source is empty"):
+        import_cluster("", given=A2)
     with pytest.raises(SpecError, match="2 sources"):
         import_cluster("a", "b", given=A2)
 

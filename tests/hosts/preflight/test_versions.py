@@ -91,6 +91,7 @@ def test_a_framework_that_the_job_does_not_use_may_be_any() -> None:
         ({"cann": "8.5.0", "driver": "24.1.0"}, Severity.REFUSE, "install driver 25.0.x"),
         ({"cann": "8.1.RC1", "driver": "24.1.0"}, Severity.WARN, "install driver 25.0.RC1"),
         ({"cann": "8.0.0", "driver": "25.0.RC1"}, Severity.NOTE, "install driver 24.1.0"),
+        ({"cann": "8.0.0", "torch_npu": "2.1.0.post99"}, Severity.WARN, "torch-npu==2.1.0.post10"),
         ({"cann": "12.0.0", "driver": "24.1.0"}, Severity.WARN, "release notes"),
         ({"cann": "8.0.RC2", "mindspore": "2.6.0"}, Severity.WARN, "install CANN 8.1.RC1, or MindSpore 2.3.1"),
         ({"torch": "2.4.0", "torch_npu": "2.1.0.post8"}, Severity.REFUSE, "pip install torch==2.1.0"),
@@ -106,6 +107,15 @@ def test_a_combination_is_judged_and_the_nearest_good_one_named(
     assert finding.severity is severity
     assert remedy in finding.remedy
     assert finding.source
+
+
+def test_an_inferred_pair_that_leaves_nothing_to_mend_is_not_spoken_of() -> None:
+    assert not list(check_versions(subject([report(packages=packages(cann="8.0.RC3", driver="24.1.rc3"))])))
+
+
+def test_a_wheel_that_no_table_has_is_a_warning() -> None:
+    finding = only(check_versions, subject([report(packages=packages(cann="8.0.0", torch_npu="3.0.0"))]))
+    assert (finding.severity, finding.remedy) == (Severity.WARN, "")
 
 
 def test_a_firmware_outside_of_the_drivers_range_is_refused() -> None:

@@ -169,6 +169,20 @@ def test_the_answer_to_a_wrong_id_is_reported(read) -> None:  # type: ignore[no-
     assert "Invalid card id" in found.text
 
 
+def test_the_topology_of_a3_names_dies_and_no_cpus() -> None:
+    found = read_topology(sample("npu_smi/topology_910C.txt"))
+    assert found == Topology({12: {12: "X", 13: "SIO"}, 13: {12: "SIO", 13: "X"}}, {})
+
+
+def test_processes_are_found_by_the_heads_of_their_columns() -> None:
+    text = sample("npu_smi/info_910B3_23.0.7.txt")
+    lines = [line[:-1] + "| 17         |" if "python3  " in line else line for line in text.splitlines()]
+    lines = [line + "Process id in container |" if "Process id" in line else line for line in lines]
+    found = read_info("\n".join(lines))
+    assert isinstance(found, Info)
+    assert found.processes == ((1, 0, NpuProcess(4242, "python3", 1024)),)
+
+
 def test_the_topology_tells_links_and_near_cpus() -> None:
     found = read_topology(sample("npu_smi/topology_910B.txt"))
     assert isinstance(found, Topology)

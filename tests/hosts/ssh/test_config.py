@@ -128,6 +128,16 @@ def test_a_command_may_decide(home: Path) -> None:
     assert (to.user, to.port) == ("yes", 22)
 
 
+def test_no_name_service_is_asked_before_a_host_is_called(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def asked(*_: object) -> str:
+        raise AssertionError("a name service was asked")
+
+    monkeypatch.setattr(socket, "getfqdn", asked)
+    monkeypatch.setattr(socket, "getaddrinfo", asked)
+    config = 'IdentityFile ~/.ssh/%r-%h\nMatch exec "true"\n  User train\nHost *\n  ProxyJump gate\n'
+    assert where(home, config).keys == (home / ".ssh/train-node-a",)
+
+
 def test_included_files_are_read_where_they_are_included(home: Path) -> None:
     (home / ".ssh/config.d").mkdir()
     (home / ".ssh/config.d/10-b").write_text("Host node-b\n  User b\n")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from launcher.errors import InfrastructureError
 from launcher.hosts.ssh.connections import Connections, SshReach
 from launcher.hosts.ssh.problems import SshError, Step
 from tests.hosts.ssh.conftest import Trust, reach_of
@@ -56,8 +57,9 @@ def test_a_place_that_is_no_folder_is_said(reach: SshReach, tmp_path: Path) -> N
 
 
 def test_a_file_of_ours_that_is_missing_is_no_fault_of_the_host(reach: SshReach, tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(InfrastructureError, match="No such file") as caught:
         reach.put(tmp_path / "missing", str(tmp_path / "there"), timeout=20)
+    assert not isinstance(caught.value, SshError)
 
 
 def test_a_server_without_sftp_is_said_so(connections: Connections, key: Path, tmp_path: Path, trust: Trust) -> None:

@@ -13,6 +13,7 @@ from launcher.hosts.ssh.connections import Connections
 from launcher.hosts.ssh.known_hosts import HostKey, Standing, records_of, remember, standing
 from launcher.hosts.ssh.problems import HostKeyError, Step
 from launcher.hosts.ssh.trust import NewHostKey
+from launcher.hosts.ways import Ways
 from launcher.specs import Ssh
 from tests.hosts.ssh.conftest import host_at, reach_of
 from tests.hosts.ssh.server import Server, make_key, me, sshd
@@ -131,6 +132,24 @@ def test_new_keys_are_shown_before_they_are_put_on_record(connections: Connectio
     assert known.read_text() == server.known_host
     assert stat.S_IMODE(known.stat().st_mode) == 0o600
     assert connections.accept_host_keys(*where, agree, 20) == ()
+
+
+def test_many_hosts_are_asked_for_their_keys_and_a_person_for_one_at_a_time(home: Path, tmp_path: Path) -> None:
+    (home / ".ssh/known_hosts").unlink()
+    at_once: list[str] = []
+
+    def agree(new: NewHostKey) -> bool:
+        at_once.append(new.host)
+        assert len(at_once) == 1
+        at_once.remove(new.host)
+        return new.host != "node-2"
+
+    hosts = [host_at(f"127.0.0.{number}", f"node-{number}") for number in range(1, 4)]
+    with sshd(tmp_path / "s", None, address="0.0.0.0") as server, Ways(Ssh(port=server.port)) as ways:
+        found = ways.accept_host_keys(hosts, agree)
+    assert isinstance(found["node-2"], HostKeyError)
+    assert [key.known_as for key in found["node-1"]] == [f"[127.0.0.1]:{server.port}"]  # type: ignore[union-attr]
+    assert len((home / ".ssh/known_hosts").read_text().splitlines()) == 2
 
 
 def test_a_key_that_is_not_agreed_to_is_not_put_on_record(connections: Connections, server: Server, home: Path) -> None:

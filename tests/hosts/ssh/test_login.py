@@ -73,7 +73,9 @@ def test_a_user_that_the_server_does_not_know_is_named(connections: Connections,
 
 def test_no_key_at_all_suggests_to_make_one(connections: Connections, server: Server, home: Path) -> None:
     (home / ".ssh/id_ed25519").unlink()
-    assert refused(connections, server).remedy.startswith("ssh-keygen -t ed25519; ssh-copy-id")
+    error = refused(connections, server)
+    assert f"{home}/.ssh: has none of id_ed25519, id_ecdsa, id_rsa" in error.what
+    assert error.remedy.startswith("ssh-keygen -t ed25519; ssh-copy-id")
 
 
 def test_a_key_that_others_may_read_is_not_used(connections: Connections, server: Server, home: Path) -> None:
@@ -128,6 +130,11 @@ def test_an_agent_that_is_gone_is_said_so(home: Path, server: Server, tmp_path: 
     assert f"agent: {tmp_path}/gone: No such file or directory" in refused(connections, server).what
 
 
+def test_an_agent_without_a_key_is_said_so(home: Path, agent: str, server: Server) -> None:
+    (home / ".ssh/id_ed25519").unlink()
+    assert "agent: holds no key" in refused(Connections(home, {"SSH_AUTH_SOCK": agent}), server).what
+
+
 def test_a_named_key_comes_before_an_agent_full_of_others(home: Path, agent: str, server: Server, key: Path) -> None:
     for number in range(7):  # more than MaxAuthTries
         add(agent, make_key(home / f"key{number}"))
@@ -140,7 +147,7 @@ def test_too_many_keys_end_the_login_and_say_how_to_name_one(home: Path, agent: 
     for number in range(7):
         add(agent, make_key(home / f"key{number}"))
     error = refused(Connections(home, {"SSH_AUTH_SOCK": agent}), server)
-    assert "closed the connection after 6 keys were offered" in error.what
+    assert "closed the connection after 6 keys: agent key" in error.what
     assert "IdentitiesOnly yes" in error.remedy
 
 

@@ -74,7 +74,8 @@ def test_a_host_that_does_not_answer(connections: Connections) -> None:
             line.connect_ex(full.getsockname())
         port = full.getsockname()[1]
         error = failure(connections, "127.0.0.1", timeout=0.5, port=port)
-    assert (error.step, error.what) == (Step.CONNECT, f"127.0.0.1 port {port} did not answer within 0.5 s")
+    assert error.step is Step.CONNECT
+    assert error.what.startswith(f"127.0.0.1 port {port} did not answer within 0.")
 
 
 def test_a_network_that_nothing_leads_to(connections: Connections, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,7 +94,7 @@ def test_a_host_that_takes_the_connection_and_says_nothing(connections: Connecti
         error = failure(connections, "127.0.0.1", timeout=1, port=port)
         done.set()
     assert error.step is Step.GREET
-    assert "no answer within 1 s" in error.what
+    assert "no answer within" in error.what
 
 
 def test_a_service_that_is_not_ssh(connections: Connections) -> None:
@@ -148,7 +149,7 @@ def test_a_connection_that_was_lost_between_two_commands_is_made_again(
         reach = reach_of(connections, server)
         session = reach.run(["sh", "-c", "echo $PPID"], timeout=20).stdout.strip()
         assert reach.run(["sh", "-c", "echo $PPID"], timeout=20).stdout.strip() == session
-        reach._connection._line.cut()  # type: ignore[union-attr]
+        reach.connection._line.cut()  # type: ignore[union-attr]
         assert reach.run(["sh", "-c", "echo $PPID"], timeout=20).stdout.strip() != session
 
 
@@ -164,7 +165,7 @@ def test_one_connection_serves_all_commands_of_a_host(connections: Connections, 
 def test_the_last_to_let_go_ends_the_connection(connections: Connections, server: Server) -> None:
     first, second = reach_of(connections, server), reach_of(connections, server)
     assert first.run(["true"], timeout=20).code == 0
-    connection = first._connection
+    connection = first.connection
     first.close()
     first.close()
     assert connection._transport is not None
@@ -219,8 +220,8 @@ def test_a_jump_host_leads_to_a_host_behind_it(
         jump = f"{me()}@127.0.0.1:{server.port}"
         both = [reach_of(connections, behind, name, jump=jump) for name in ("node-a", "node-b")]
         clients = [one.run(["sh", "-c", "echo $SSH_CLIENT"], timeout=20).stdout.split()[1] for one in both]
-        assert both[0]._connection._jump is both[1]._connection._jump
-        assert both[0]._connection is not both[1]._connection
+        assert both[0].connection._jump is both[1].connection._jump
+        assert both[0].connection is not both[1].connection
         assert len(clients) == 2
 
 
@@ -236,7 +237,7 @@ def test_a_chain_of_jump_hosts(
         jump = f"127.0.0.1:{server.port},ssh://{me()}@127.0.0.1:{second.port}"
         reach = reach_of(connections, third, jump=jump)
         assert reach.run(["echo", "there"], timeout=30).stdout == b"there\n"
-        assert [hop.to.port for hop in reach._connection.way()] == [server.port, second.port, third.port]
+        assert [hop.to.port for hop in reach.connection.way()] == [server.port, second.port, third.port]
 
 
 def test_a_jump_host_that_is_down_is_named_as_the_step(connections: Connections, server: Server) -> None:
@@ -301,7 +302,7 @@ def test_a_proxy_command_is_the_way(connections: Connections, server: Server, ho
     )
     reach = connections.reach(host_at("far"), None)
     assert reach.run(["echo", "far"], timeout=20).stdout == b"far\n"
-    command = reach._connection._line.command  # type: ignore[union-attr]
+    command = reach.connection._line.command  # type: ignore[union-attr]
     reach.close()
     assert command is not None
     assert command.poll() is not None

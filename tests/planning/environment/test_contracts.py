@@ -9,6 +9,7 @@ from small_jobs import TWO, host, planned, recipe, refusal
 
 from launcher.planning.environment import CATALOGUE, CONTRACTS, UNSET
 from launcher.planning.environment.identity import OWNED
+from launcher.specs import Host
 
 CPU = {"soc": "CPU"}
 
@@ -57,6 +58,17 @@ def test_a_role_in_the_cluster_contradicts_a_rank_table() -> None:
 
 def test_the_parameter_server_mode_is_not_started() -> None:
     assert "parameter-server" in refusal(recipe("mindspore", env={"MS_SERVER_NUM": 1})).what
+
+
+def test_mindspore_on_cpu_has_no_ipv6() -> None:
+    hosts = (host("a", "fd00::1", 0), host("b", "fd00::2", 0))
+    assert "MindSpore's scheduler needs an IP" in refusal(recipe("mindspore"), *hosts, **CPU).what
+    assert planned(recipe("mindspore"), *hosts).ranks[1].env["MS_WORKER_IP"] == "fd00::2"
+
+
+def test_a_worker_that_has_to_know_its_address_has_an_ip() -> None:
+    error = refusal(recipe("mindspore"), host("a", "fd00::1", 0), host("b", "node-b", 0))
+    assert error.what.startswith("host b has the address node-b")
 
 
 # -- PyTorch -----------------------------------------------------------------------------------------------------------
@@ -182,6 +194,20 @@ def test_tensorflow_on_cpu_meets_by_its_own_config() -> None:
         "task": {"type": "worker", "index": 2},
     }
     assert "TF_CONFIG" not in planned(recipe("tensorflow", 1), **CPU).ranks[0].env
+
+
+def test_tensorflows_workers_on_cpu_have_ports_that_there_are() -> None:
+    error = refusal(recipe("tensorflow", 2), scheduler_port=65535, **CPU)
+    assert error.what == "ranks of a host would listen on ports up to 65536"
+    assert planned(recipe("tensorflow", 1), scheduler_port=65535, **CPU)
+
+
+def test_tensorflows_config_on_cpu_is_no_longer_than_a_variable_may_be() -> None:
+    slots = Host(name="a", address="10.0.0.1", devices=1024)
+    more = Host(name="b", address="10.0.0.2", devices=1)
+    config = planned(recipe("tensorflow", 1024), slots, **CPU).ranks[0].env["TF_CONFIG"]
+    assert len(config) < 128 * 1024  # MAX_ARG_STRLEN, execve(2)
+    assert "1025 TensorFlow ranks on CPU" in refusal(recipe("tensorflow", 1025), slots, more, **CPU).what
 
 
 # -- all ---------------------------------------------------------------------------------------------------------------

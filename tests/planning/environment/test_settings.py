@@ -32,7 +32,6 @@ def refused(soc: str = A2, framework: str = "pytorch", **env: Any) -> PlanError:
         (A3, "HCCL_EXEC_TIMEOUT", ["0"], ["x"]),
         (A2, "HCCL_IF_BASE_PORT", ["1024", "65520"], ["1023", "65521"]),
         (A2, "HCCL_SOCKET_FAMILY", ["AF_INET", "AF_INET6"], ["AF_INET4", "af_inet"]),
-        (A2, "HCCL_SOCKET_IFNAME", ["eth", "^eth", "=eth0", "^=eth0,eth1"], ["", "eth0, eth1", "=,"]),
         (A2, "HCCL_NPU_SOCKET_PORT_RANGE", ["auto", "61000-61050", "1,5-9"], ["61050-61000", "0", "61000-", "70000"]),
         (A2, "HCCL_BUFFSIZE", ["1", "400"], ["0", "200M"]),
         (A2, "HCCL_RDMA_TC", ["0", "132", "252"], ["133", "256"]),
@@ -42,8 +41,6 @@ def refused(soc: str = A2, framework: str = "pytorch", **env: Any) -> PlanError:
         (A2, "HCCL_RDMA_RETRY_CNT", ["1", "7"], ["0", "8"]),
         (A2, "HCCL_DETERMINISTIC", ["true", "strict"], ["yes"]),
         (A2, "HCCL_OP_RETRY_ENABLE", ["L1:0,L2:0"], ["L1:2", "1", "L1:0,L1:0"]),
-        (A2, "HCCL_DFS_CONFIG", ["cluster_heartbeat:off", "connection_fault_detection_time:0"], ["heartbeat:on", "a"]),
-        (A2, "HCCL_DFS_CONFIG", ["connection_fault_detection_time:20"], ["connection_fault_detection_time:19"]),
         (A2, "ASCEND_GLOBAL_LOG_LEVEL", ["0", "4"], ["5", "INFO"]),
         (A2, "ASCEND_MODULE_LOG_LEVEL", ["HCCL=1", "HCCL=1:GE=0"], ["HCCL:1", "HCCL=9"]),
         (A2, "ASCEND_HOST_LOG_FILE_NUM", ["1", "1000"], ["0", "1001"]),
@@ -74,6 +71,28 @@ def test_what_is_not_documented_for_certain_is_warned_of() -> None:
     assert "HCCL_INTER_HCCS_DISABLE is 'yes'; expected TRUE or FALSE" in warning
     (warning,) = warnings(A2, HCCL_OP_EXPANSION_MODE="CCU_MS")
     assert "HOST, HOST_TS, AI_CPU or AIV on Ascend910B3" in warning
+
+
+def test_names_of_network_cards_are_looked_at() -> None:
+    for text in ("eth", "^eth", "=eth0", "^=eth0,eth1"):
+        assert warnings(HCCL_SOCKET_IFNAME=text) == ()
+    for text in ("", "eth0, eth1", "=,"):
+        assert "names of network cards" in warnings(HCCL_SOCKET_IFNAME=text)[0]
+
+
+def test_what_hccl_watches_is_looked_at_key_by_key() -> None:
+    sound = "connection_fault_detection_time:0,cluster_heartbeat:off,task_monitor_interval:7200000"
+    assert warnings(HCCL_DFS_CONFIG=sound) == ()
+    error = refused(HCCL_DFS_CONFIG="connection_fault_detection_time:19")
+    assert error.what == "HCCL_DFS_CONFIG has connection_fault_detection_time:19"
+    assert "0, or seconds from 20 to 7200" in error.expected
+    assert "names a key twice" in refused(HCCL_DFS_CONFIG="cluster_heartbeat:on,cluster_heartbeat:on").what
+    assert "did you mean cluster_heartbeat?" in warnings(HCCL_DFS_CONFIG="cluster_heartbet:on")[0]
+
+
+def test_what_all_ranks_must_agree_on_does_not_differ() -> None:
+    (warning,) = warnings(HCCL_BUFFSIZE="20{rank}")
+    assert warning == "env.HCCL_BUFFSIZE differs from rank to rank, and HCCL wants one for all"
 
 
 def test_each_ranks_value_is_looked_at() -> None:

@@ -126,6 +126,15 @@ def test_a_cluster_of_version_2_has_a_host_a_network_of_layer_0() -> None:
     assert cluster.hosts[1].device_list[1].levels[1].addresses[1].type is AddressType.EID
 
 
+def test_two_servers_of_one_network_are_told_by_their_devices() -> None:
+    values = v2_0(3)
+    for rank in values["rank_list"]:
+        rank["level_list"][0]["net_instance_id"] = "pod"
+    assert check_table(text(values)) == ()
+    servers = [entry.server for entry in ranks_of(read_table(text(values), "hccl.json"))]
+    assert servers == ["pod", "pod", "pod#2", "pod#2", "pod#3", "pod#3"]
+
+
 def test_a_table_that_does_not_say_its_chip_needs_to_be_told() -> None:
     with pytest.raises(SpecError, match="does not say which chip"):
         cluster_of(read_table(text(v1_0()), "hccl.json"))

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from launcher.planning.ranktable import Severity, Violation, check_table
+from launcher.planning.ranktable import Severity, Violation, check_table, rules
+from launcher.planning.ranktable.violation import Rule
 
 from .tables import Values, at, lab, legacy, text, v1_0, v1_2, v2_0
 
@@ -151,6 +152,8 @@ SHAPES: list[tuple[str, Values, Spoil, str, str, str]] = [
     ("text for an object", v1_0(), put("server_list[0].device", ["0"]), "wrong-kind", "server_list[0].device[0]", PARA),
     ("initializing", v1_0(), put("status", "initializing"), "status", "status", "HCCL_E_TIMEOUT"),
     ("version unknown", v1_0(), put("version", "3.0"), "version", "version", "EI0004"),
+    ("version empty", v1_0(), put("version", ""), "version", "version", "EI0004"),
+    ("version null", v1_0(), put("version", None), "not-a-string", "version", PARA),
     ("version of CPU and NPU", v1_0(), put("version", "1.1"), "version", "version", "EI0004"),
     ("no version", v1_0(), drop("version"), "no-version", "", ABSENT),
 ]
@@ -533,7 +536,11 @@ def uneven(table: Values) -> Values:
     return table
 
 
-TOPOLOGY: list[tuple[str, Values, str, str, str]] = [
+CHIPS: list[tuple[str, Values, str, str, str]] = [
+    ("1.0 for a 950", v1_0(1), "Ascend950PR", "version-misfit", "version is not supported"),
+    ("2.0 for a 910B", v2_0(), "Ascend910B3", "version-misfit", "version is not supported"),
+    ("1.2 for a 910B", v1_2(), "Ascend910B3", "version-unusual", "no table of this format"),
+    ("legacy for a 910B", legacy(), "Ascend910B3", "version-unusual", "no table of this format"),
     ("3 devices of a 910A", v1_0(1, 3), "Ascend910A", "topology", "a job has 1, 2, 4 or 8 devices"),
     ("uneven 910A", uneven(v1_0()), "Ascend910A", "topology", "as many devices of each server are needed"),
     ("4 of each of two 910A", v1_0(2, 4), "Ascend910A", "topology-advice", "since CANN 7.0 also 1, 2 or 4"),
@@ -543,11 +550,23 @@ TOPOLOGY: list[tuple[str, Values, str, str, str]] = [
 
 
 @pytest.mark.parametrize(
-    ("table", "soc", "rule", "says"), [case[1:] for case in TOPOLOGY], ids=[case[0] for case in TOPOLOGY]
+    ("table", "soc", "rule", "says"), [case[1:] for case in CHIPS], ids=[case[0] for case in CHIPS]
 )
-def test_devices_that_a_server_does_not_allow_are_told(table: Values, soc: str, rule: str, says: str) -> None:
+def test_what_does_not_fit_the_chip_is_told(table: Values, soc: str, rule: str, says: str) -> None:
     found = {each.rule: each for each in check_table(text(table), soc=soc)}
     assert says in found[rule].says
+    assert found[rule].source
+
+
+def test_servers_that_hccl_counts_have_its_code() -> None:
+    found = {each.rule: each for each in check_table(text(uneven(v1_0())), soc="Ascend910A")}
+    assert found["topology"].codes == ("EI0004", "EI0014")
+
+
+def test_every_rule_of_a_table_is_shown_here() -> None:
+    shown = {case[3] for case in [*REFUSED, *WARNINGS, *CHIPS]} | {case[2] for case in TEXTS}
+    catalogue = {rule.name for rule in vars(rules).values() if isinstance(rule, Rule)}
+    assert {name for name in catalogue - shown if not name.startswith("file-")} == set()
 
 
 def test_checking_takes_time_in_proportion_to_the_table() -> None:
