@@ -67,7 +67,7 @@ def check(
     from launcher.errors import ExitCode
     from launcher.hosts.preflight.asking import BUDGET, ask
     from launcher.hosts.preflight.checks import inspect
-    from launcher.hosts.preflight.here import own_processes, program_findings
+    from launcher.hosts.preflight.here import launch_findings, own_processes
     from launcher.hosts.ways import open_reach
     from launcher.specs.choices import Preflight
     from launcher.supervise.claims import taken_slots
@@ -85,7 +85,7 @@ def check(
         recipe,
         unavailable=taken,
         own_processes=own_processes(hosts, answers),
-        also=() if recipe is None else program_findings(recipe, hosts),
+        also=() if recipe is None else launch_findings(recipe, hosts),
     )
     seconds = time.monotonic() - began
     if json:

@@ -139,6 +139,15 @@ def test_what_a_run_would_say_of_script_and_framework_is_told_too(tmp_path: Path
         assert "pip install torch" in done.out
 
 
+def test_a_job_for_hosts_elsewhere_is_told_that_ranks_are_not_started_there(tmp_path: Path) -> None:
+    far = tmp_path / "far.yaml"
+    hosts = [{"name": "far", "address": "192.0.2.77", "devices": 8}]
+    far.write_text(json.dumps({"name": "far", "soc": "CPU", "hosts": hosts, "ssh": {"config": "none"}}))
+    done = npu_launch("check", write_recipe(tmp_path, "true"), "-c", far)
+    assert done.code == ExitCode.PREFLIGHT_REFUSED
+    assert "note    cluster far has hosts that are not this machine: far (192.0.2.77)" in done.out
+
+
 def test_json_keeps_to_its_schema(machine: SimulatedHost, cluster: Path, tmp_path: Path) -> None:
     for number in (2, 3):
         machine.device(number).health = "Alarm"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from launcher.errors import NpuLaunchError, UsageError
@@ -38,7 +39,8 @@ def check_this_machine(
     this machine, SpecError for a script that is not there, PlanError when there are more ranks than devices, and
     PreflightError or InfrastructureError for what preflight refuses.
     """
-    _refuse_other_machines(cluster)
+    if (elsewhere := _other_machines(cluster)) is not None:
+        raise elsewhere
     check_program(recipe)
     wanted = preflight or recipe.preflight
     if wanted is Preflight.OFF:
@@ -59,15 +61,19 @@ def check_this_machine(
     return groups
 
 
-def program_findings(recipe: Recipe, cluster: Cluster) -> tuple[Finding, ...]:
-    """What a run would refuse of script and framework before it looks at anything else, on this machine."""
-    if len(cluster.hosts) > 1 or not is_this_machine(cluster.hosts[0].address) or not recipe.script_path.is_file():
-        return ()
+def launch_findings(recipe: Recipe, cluster: Cluster) -> tuple[Finding, ...]:
+    """What `run` would say before it looks at any host: of script and framework here, and of hosts elsewhere."""
+    if (elsewhere := _other_machines(cluster)) is not None:
+        return (replace(finding_of(elsewhere, Check.PLACEMENT), severity=Severity.NOTE),)
+    checks = []
+    if recipe.script_path.is_file():  # else the hosts say that it is missing
+        checks.append((check_program, Check.PATHS))
+    if cluster.is_cpu:  # with NPUs, the probe looks for it
+        checks.append((check_framework, Check.VERSIONS))
     found = []
-    for check, of in ((check_program, Check.PATHS), (check_framework, Check.VERSIONS)):
+    for check, of in checks:
         try:
-            if check is check_program or cluster.is_cpu:
-                check(recipe)
+            check(recipe)
         except NpuLaunchError as error:
             found.append(finding_of(error, of))
     return tuple(found)
@@ -90,12 +96,14 @@ def own_processes(cluster: Cluster, answers: Answers) -> dict[tuple[str, int], s
     return {(name, pid): runs[pid] for name, pids in using.items() for pid in pids if pid in runs}
 
 
-def _refuse_other_machines(cluster: Cluster) -> None:
+def _other_machines(cluster: Cluster) -> UsageError | None:
+    """What is in the way of a cluster that is more than this machine."""
     elsewhere = [host for host in cluster.hosts if not is_this_machine(host.address)]
-    if elsewhere or len(cluster.hosts) > 1:
-        host = (elsewhere or list(cluster.hosts))[-1]
-        raise UsageError(
-            f"cluster {cluster.name} has hosts that are not this machine: {host.name} ({host.address})",
-            expected="one host with an address of this machine; this version does not start ranks on other hosts",
-            remedy="npu-launch plan RECIPE -c CLUSTER -o sh writes what to run there",
-        )
+    if not elsewhere and len(cluster.hosts) == 1:
+        return None
+    host = (elsewhere or list(cluster.hosts))[-1]
+    return UsageError(
+        f"cluster {cluster.name} has hosts that are not this machine: {host.name} ({host.address})",
+        expected="one host with an address of this machine; this version does not start ranks on other hosts",
+        remedy="npu-launch plan RECIPE -c CLUSTER -o sh writes what to run there",
+    )
