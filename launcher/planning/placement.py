@@ -36,7 +36,7 @@ def place_ranks(recipe: Recipe, cluster: Cluster, unavailable: Unavailable = fro
 
     MindSpore wants the order of ranks to follow the dictionary order of `server_id` when a rank table spans hosts
     (mindspore-ai/docs, rank_table.md). So a MindSpore job still takes the first hosts of the cluster that have enough
-    devices, but numbers its ranks in the order of their names in the rank table, as texts.
+    devices, but numbers its ranks in the order of their names in the rank table, as texts, as far as pods allow.
 
     Linear in the number of devices. Raises PlanError when there are more ranks than devices, or when NPUs of several
     servers have no addresses.
@@ -54,9 +54,10 @@ def place_ranks(recipe: Recipe, cluster: Cluster, unavailable: Unavailable = fro
             expected="a device for each rank",
             remedy=f"{fewer}, or add hosts to the cluster",
         )
-    hosts_in_use = _together(_first_hosts(recipe, cluster, free))
+    chosen = _first_hosts(recipe, cluster, free)
     if recipe.framework is Framework.MINDSPORE and not cluster.is_cpu:
-        hosts_in_use = tuple(sorted(hosts_in_use, key=lambda host: host.machine))
+        chosen = tuple(sorted(chosen, key=lambda host: host.machine))
+    hosts_in_use = _together(chosen)
     seats: list[Seat] = []
     for host_index, host in enumerate(hosts_in_use):
         devices_in_use = free[host.name][: recipe.ranks - len(seats)]
@@ -113,13 +114,17 @@ def _first_hosts(recipe: Recipe, cluster: Cluster, free: Mapping[str, tuple[Devi
 
 
 def _together(hosts: Sequence[Host]) -> tuple[Host, ...]:
-    """The hosts pod by pod and machine by machine, each at the place of its first host."""
-    pods: dict[str | None, int] = {}
+    """The hosts pod by pod and machine by machine, each at the place of its first host; without a pod by themselves."""
+    pods: dict[tuple[str | None, str], int] = {}
     machines: dict[str, int] = {}
     for host in hosts:
-        pods.setdefault(host.super_pod, len(pods))
+        pods.setdefault(_pod(host), len(pods))
         machines.setdefault(host.machine, len(machines))
-    return tuple(sorted(hosts, key=lambda host: (pods[host.super_pod], machines[host.machine])))
+    return tuple(sorted(hosts, key=lambda host: (pods[_pod(host)], machines[host.machine])))
+
+
+def _pod(host: Host) -> tuple[str | None, str]:
+    return host.super_pod, host.machine if host.super_pod is None else ""
 
 
 def _refuse_missing_addresses(seats: Sequence[Seat], hosts: Sequence[Host], cluster: Cluster) -> None:

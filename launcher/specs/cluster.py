@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from launcher.specs.container import Container
-from launcher.specs.device import Device
+from launcher.specs.device import Device, ListedDevice
 from launcher.specs.fields import Address, FilledText, Form, HostName, RunName, Text
 from launcher.specs.login import Ssh
 from launcher.specs.server_name import ServerName
@@ -25,7 +25,7 @@ Soc = Annotated[
 DeviceCount = Annotated[int, Field(ge=1, le=1024), Form("a whole number from 1 to 1024, or a list of devices")]
 Devices = Annotated[
     Annotated[DeviceCount, Tag("scalar")]
-    | Annotated[tuple[Device, ...], Field(min_length=1, strict=False), Form("a list of devices"), Tag("list")],
+    | Annotated[tuple[ListedDevice, ...], Field(min_length=1, strict=False), Form("a list of devices"), Tag("list")],
     Discriminator(list_or_scalar),
     Form("a whole number from 1 to 1024, or a list of devices"),
 ]

@@ -105,7 +105,8 @@ class HostEntry(Part):
     )
     devices: Devices | None = Field(
         default=None,
-        description="The devices: a list, or a number n for devices 0 to n-1. On soc CPU, how many ranks it may run. "
+        description="The devices: a number n for devices 0 to n-1, or a list of their ids, `[0, 1, 4, 5]`, or of "
+        "mappings, `[{id: 0, ip: 192.168.1.8}]`. On soc CPU, how many ranks it may run. "
         "Default: what `defaults` or `server` says.",
     )
     device_ips: Annotated[tuple[Ips, ...], Form("a list of addresses or patterns")] | None = Field(
@@ -135,7 +136,7 @@ class HostEntry(Part):
 class HostDefaults(Part):
     """What holds for every host that does not say otherwise; the last four may also stand beside `hosts`."""
 
-    devices: Devices | None = Field(default=None, description="The devices: a list, or a number.")
+    devices: Devices | None = Field(default=None, description="The devices: a number, or a list of ids or mappings.")
     super_pod: FilledText | None = Field(default=None, description="Super pod that the hosts are part of.")
     ssh: Ssh | None = Field(default=None, description="How to log in.")
     cann: FilledText | None = Field(default=None, description="CANN's folder.")

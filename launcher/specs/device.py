@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, TypeAdapter
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from launcher.specs.fields import FilledText, Form, IpAddress
 from launcher.specs.spec import Part
@@ -66,3 +69,19 @@ class Device(Part):
     levels: Annotated[tuple[Level, ...], Form("a list of network layers")] = Field(
         default=(), strict=False, max_length=8, description="Network layers of an Ascend 950, for rank table 2.0."
     )
+
+
+def _by_id(value: Any) -> Any:
+    """A device that is given as its id alone."""
+    return {"id": value} if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+@dataclass(frozen=True)
+class _OrId:
+    """Says in the JSON schema that an id is enough."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"anyOf": [TypeAdapter(DeviceId).json_schema(), handler(schema)]}
+
+
+ListedDevice = Annotated[Device, BeforeValidator(_by_id), _OrId(), Form("a device id, or a mapping with id and ip")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from pathlib import Path
 
 from launcher.errors import SpecError
@@ -35,8 +36,13 @@ def read_text(path: Path, *, kind: str, most: int, suffixes: tuple[str, ...] = (
             f"holds the byte 0x{content[error.start]:02x}, which is not UTF-8",
             where=f"{path}:{line}:{column}",
             expected="UTF-8 text",
-            remedy=f"convert it, for instance: iconv -f GB18030 -t UTF-8 {path.name}",
+            remedy=f"convert it, for instance: iconv -f {_encoding(content)} -t UTF-8 {path.name}",
         ) from None
+
+
+def _encoding(content: bytes) -> str:
+    """What a text that is no UTF-8 is most likely in."""
+    return "UTF-16" if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "GB18030"
 
 
 def _sibling(path: Path, suffixes: tuple[str, ...]) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, Final, Union, get_args, get_origin
 
 from pydantic import BaseModel, Discriminator, Tag, ValidationError
 from pydantic.fields import FieldInfo
@@ -131,11 +132,13 @@ def _follow(model: type[BaseModel], location: Path) -> tuple[Path, Any]:
 
 def _tagged(annotation: Any, step: str | int) -> Any:
     """The member of a tagged union that a step of a location stands for; None when it stands for something else."""
-    if any(isinstance(mark, Discriminator) for mark in getattr(annotation, "__metadata__", ())):
-        for member in get_args(annotation.__origin__):
-            if Tag(str(step)) in member.__metadata__:
-                return member
-    return None
+    marks = getattr(annotation, "__metadata__", ())
+    union = annotation.__origin__ if marks else annotation
+    if get_origin(union) not in (Union, UnionType):
+        return None
+    if any(isinstance(mark, Discriminator) for mark in marks):
+        return next((member for member in get_args(union) if Tag(str(step)) in member.__metadata__), None)
+    return next(filter(None, (_tagged(member, step) for member in get_args(union))), None)
 
 
 def _below(annotation: Any, step: str | int) -> Any:

@@ -53,11 +53,10 @@ A restart from a checkpoint adds `--<resume_arg>=<checkpoint>` as the last argum
 Values of `env` are taken as they are written: `1.10` stays `1.10`, `true` is the text `true`. For an empty value, write
 `""`.
 
-The variables by which ranks know who they are and find each other follow from `ranks` and the cluster: RANK_ID,
-RANK_SIZE, DEVICE_ID, RANK_TABLE_FILE, ASCEND_PROCESS_LOG_PATH, ASCEND_RT_VISIBLE_DEVICES, and those of the framework's
-rendezvous. A recipe that sets one is refused. So that nothing of another launcher leaks into a rank, these and
-OMP_NUM_THREADS are not inherited from the shell; all else is. On CPU each rank has OMP_NUM_THREADS=1 unless the recipe
-says otherwise, since ranks share the cores.
+The variables by which ranks know who they are and find each other follow from `ranks` and the cluster; a recipe that sets
+one is refused. So that nothing of another launcher leaks into a rank, these and OMP_NUM_THREADS are not inherited from the
+shell; all else is. On CPU each rank has OMP_NUM_THREADS=1 unless the recipe says otherwise, since ranks share the cores.
+[The environment of a rank](environment.md) has them all, by framework.
 
 ## Which device a rank has
 

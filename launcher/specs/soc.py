@@ -53,8 +53,14 @@ def check_soc(name: str) -> str:
     """Accept a known chip, and one that is newer than this list when its name has the form of Ascend names."""
     if name in KNOWN_SOCS or re.fullmatch(NEW_CHIP, name):
         return name
-    close = nearest(name, KNOWN_SOCS)
+    close = nearest(name, KNOWN_SOCS) or _as_npu_smi_has_it(name)
     raise refuse(f"is no SoC that npu-launch knows{f'; did you mean {close}?' if close else ''}")
+
+
+def _as_npu_smi_has_it(name: str) -> str | None:
+    """The chip that `npu-smi info` shows as 910B3. 910B is what people call the second generation: nobody's guess."""
+    meant = {chip.casefold(): chip for chip in KNOWN_SOCS if chip != "Ascend910B"}
+    return meant.get(f"ascend{name}".casefold())
 
 
 def family_of(soc: str) -> Family | None:

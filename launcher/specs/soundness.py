@@ -51,7 +51,8 @@ class _Check:
 
     def host(self, index: int, host: Host) -> None:
         owner = f"host {host.name}"
-        self._differs("name", host.name, host.name.casefold(), owner, index, "name")
+        entry = ".".join(map(str, self.place(index, "name")))
+        self._differs("name", host.name, host.name.casefold(), entry, index, "name")
         self._differs("address", host.address, _canonical(host.address), owner, index, "address")
 
     def count(self, index: int, devices: int) -> None:

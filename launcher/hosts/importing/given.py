@@ -86,4 +86,6 @@ def _refuse(check: Callable[[str], str], host: Named) -> None:
     try:
         check(host.name)
     except PydanticCustomError as error:
-        raise SpecError(f"names the host {host.name!r}, which {error}", where=host.where) from None
+        raise SpecError(
+            f"names the host {host.name!r}, which {error}", where=host.where, expected="a name, or an IPv4 address"
+        ) from None

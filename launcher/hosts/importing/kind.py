@@ -20,13 +20,14 @@ class Kind(str, Enum):
 
 
 _HCCN_LINE = re.compile(r"^[^\S\n]*(address|netmask|gateway|netdetect)_[0-9]+[^\S\n]*=", re.MULTILINE)
+_JSON = re.compile(r"\{|\[\s*[\]{\"]")  # what begins with [ is no table, but its reader says so
 _NODE_LIST = re.compile(r"[^\s\[\],]*(\[[^\[\]\n]*\]|,)\S*")
 
 
 def kind_of(text: str) -> Kind:
     """The kind that a text is most likely to be; whether it is sound is for its reader to say."""
     stripped = text.strip()
-    if stripped.startswith("{"):
+    if _JSON.match(stripped):
         return Kind.CLUSTERD if _has_groups(stripped) else Kind.RANK_TABLE
     if _HCCN_LINE.search(text):
         return Kind.HCCN_CONF

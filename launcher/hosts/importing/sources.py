@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,8 +36,8 @@ class Imported:
 def import_cluster(*sources: str | Path, kind: Kind | None = None, given: Given = _NOTHING) -> Imported:
     """The cluster that one file describes, or the `hccn.conf` files of several hosts, each as `HOST=FILE`.
 
-    A text that names no file and has brackets or commas is a Slurm node list. `kind` is told by the content unless
-    it is given. Raises SpecError with file, line and column of what is wrong; a source is never taken for empty.
+    A text that names no file and has brackets or commas, or is that of SLURM_JOB_NODELIST, is a Slurm node list.
+    `kind` is told by the content unless it is given. Raises SpecError with file, line and column of what is wrong; a source is never taken for empty.
     """
     if not all(map(str, sources)):
         remedy = "look whether the variable is set: SLURM_JOB_NODELIST is, inside an allocation"
@@ -49,7 +50,8 @@ def import_cluster(*sources: str | Path, kind: Kind | None = None, given: Given 
     if len(sources) > 1:
         raise SpecError(f"{len(sources)} sources", expected=f"one; several only as HOST=FILE. {_EXPECTED}")
     source = str(sources[0])
-    is_list = kind is Kind.SLURM or (is_pattern(source) and "/" not in source)
+    is_text = is_pattern(source) or source == os.environ.get("SLURM_JOB_NODELIST")  # which may be one name, as in node1
+    is_list = kind is Kind.SLURM or (is_text and "/" not in source)
     if is_list and not Path(source).is_file():
         where, text, kind = "node list", source, Kind.SLURM
     else:

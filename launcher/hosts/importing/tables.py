@@ -6,7 +6,7 @@ from typing import Any
 
 from launcher.errors import SpecError
 from launcher.hosts.importing.given import Given, refuse_unknown_chip
-from launcher.planning.ranktable import TableFormat, cluster_of, format_of, read_table
+from launcher.planning.ranktable import TableFormat, check_table, cluster_of, format_of, read_table
 from launcher.planning.ranktable.entry import items, number, text
 from launcher.planning.ranktable.source import NotJson, parse, places
 from launcher.planning.ranktable.violation import Path
@@ -17,9 +17,13 @@ _WAIT = "wait until its status is completed: ascend-operator writes it anew when
 
 
 def read_rank_table(content: str, given: Given, where: str) -> Cluster:
-    """The cluster of a rank table of any version. Raises SpecError, also for one that is not completed yet."""
+    """The cluster of a rank table of any version.
+
+    Raises SpecError, also for one that is not completed yet, or that HCCL would refuse: who knows which hosts it lacks.
+    """
     _refuse_unfinished(content, where)
     table = read_table(content, where)
+    _refuse_unsound(content, where)
     if format_of(table) not in (TableFormat.LEGACY, TableFormat.LEGACY_LAB):
         refuse_unknown_chip(given, where)
     server = SERVERS.get(given.server or "")
@@ -65,7 +69,7 @@ def _server(server: dict[str, Any], at: Path, content: str, where: str) -> dict[
         if ident is None:
             raise _refusal("has no device_id that is a number", device_at, content, where)
         devices.append({"id": ident, **({"ip": ip} if ip else {})})
-    return {"name": address, "address": address, "server_id": name, "devices": devices}
+    return {"name": name if ":" in address else address, "address": address, "server_id": name, "devices": devices}
 
 
 def _refuse_unfinished(content: str, where: str) -> None:
@@ -79,6 +83,18 @@ def _refuse_unfinished(content: str, where: str) -> None:
     if status != "completed":
         remedy = _WAIT if status in ("initializing", "unknown") else ""
         raise _refusal(f"has the status {status!r}", ("status",), content, where, expected="completed", remedy=remedy)
+
+
+def _refuse_unsound(content: str, where: str) -> None:
+    refused = [violation for violation in check_table(content) if violation.is_refused]
+    if refused:
+        first = refused[0]
+        raise SpecError(
+            f"is a table that HCCL would refuse: {first.path}: {first.seen}",
+            where=f"{where}:{first.line}:{first.column}" if first.line else where,
+            expected="a table with which a job has run",
+            remedy=f"{first.remedy}; `npu-launch ranktable --check {where}` tells all that is wrong with it",
+        )
 
 
 def _refusal(what: str, at: Path, content: str, where: str, **more: str) -> SpecError:

@@ -69,7 +69,7 @@ VARIABLES: Final = (
         "1836",
         {Family.ASCEND910: whole(1, 17340, "seconds")},
     ),
-    _of_the_guide("HCCL_IF_IP", "This host's address for HCCL; wins over HCCL_SOCKET_IFNAME.", NOT_EMPTY, "found"),
+    _of_the_guide("HCCL_IF_IP", "This host's address for HCCL; wins over HCCL_SOCKET_IFNAME.", ANYTHING, "found"),
     _of_the_guide(
         "HCCL_SOCKET_IFNAME",
         "Network cards to use: eth (a prefix), =eth0 (a name), ^ in front to exclude; a list with commas.",
@@ -91,7 +91,7 @@ VARIABLES: Final = (
         "16666",
     ),
     _of_the_guide("HCCL_WHITELIST_DISABLE", "0: hosts are checked against HCCL_WHITELIST_FILE.", SWITCH, "1"),
-    _of_the_guide("HCCL_WHITELIST_FILE", "A JSON file with the addresses that may connect.", NOT_EMPTY),
+    _of_the_guide("HCCL_WHITELIST_FILE", "A JSON file with the addresses that may connect."),
     _of_the_guide(
         "HCCL_BUFFSIZE",
         "MB of a communicator's buffer; it takes two of them.",
@@ -127,7 +127,7 @@ VARIABLES: Final = (
         },
         is_certain=False,  # A2 and A3 fall back to their default
     ),
-    _of_the_guide("HCCL_ALGO", "Algorithm of each level of the network.", NOT_EMPTY, "chosen"),
+    _of_the_guide("HCCL_ALGO", "Algorithm of each level of the network.", ANYTHING, "chosen"),
     _of_the_guide(
         "HCCL_DETERMINISTIC",
         "Whether reductions add up in one order.",
@@ -155,12 +155,12 @@ VARIABLES: Final = (
         keyed({"L1": SWITCH, "L2": SWITCH, "L0": SWITCH}, "such as L1:0,L2:1"),
         "L1:0,L2:0",
     ),
-    _of_the_guide("HCCL_OP_RETRY_PARAMS", "How often and when a failed collective is done again.", NOT_EMPTY),
-    _of_the_guide(_DFS, "What HCCL watches for faults, as key:value parts with commas between.", NOT_EMPTY),
+    _of_the_guide("HCCL_OP_RETRY_PARAMS", "How often and when a failed collective is done again."),
+    _of_the_guide(_DFS, "What HCCL watches for faults, as key:value parts with commas between."),
     _of_the_guide("HCCL_ENTRY_LOG_ENABLE", "A line in CANN's log for each call of a collective.", SWITCH, "0"),
-    _of_the_guide("HCCL_DIAGNOSE_ENABLE", "Diagnosis of collectives.", NOT_EMPTY),
-    _of_the_guide("HCCL_DEBUG_CONFIG", "What HCCL logs in more detail.", NOT_EMPTY),
-    _of_the_guide("HCCL_MULTI_QP_THRESHOLD", "Size from which data is spread over several queue pairs.", NOT_EMPTY),
+    _of_the_guide("HCCL_DIAGNOSE_ENABLE", "Diagnosis of collectives."),
+    _of_the_guide("HCCL_DEBUG_CONFIG", "What HCCL logs in more detail."),
+    _of_the_guide("HCCL_MULTI_QP_THRESHOLD", "Size from which data is spread over several queue pairs."),
 )
 _INTRA: Final = ("HCCL_INTRA_PCIE_ENABLE", "HCCL_INTRA_ROCE_ENABLE")
 _LEGAL_PAIRS: Final = {("1", ""), ("1", "0"), ("0", "1"), ("", "1"), ("0", "0"), ("", "")}

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from launcher.planning.environment.rule import Breach, breaches_of_parts
-from launcher.planning.environment.values import NOT_EMPTY, SWITCH, Values, is_whole, matching, one_of, whole
+from launcher.planning.environment.values import SWITCH, ANYTHING, Values, is_whole, matching, one_of, whole
 from launcher.planning.environment.variable import Variable
 
 _SOURCE: Final = "Ascend/pytorch, environment_variable_reference"
@@ -29,10 +29,8 @@ _ALLOC_KEYS: Final[Mapping[str, Values]] = {
     "base_addr_aligned_kb": whole(0, 16),
     "page_size": one_of("1g"),
     "segment_size_mb": whole(20, 512),
-    "roundup_power2_divisions": NOT_EMPTY,
-    "pinned_use_background_threads": _TRUTH,
-    "pin_memory_expandable_segments": _TRUTH,
-    "pinned_mem_register": _TRUTH,
+    **dict.fromkeys(("roundup_power2_divisions", "pinned_use_background_threads"), ANYTHING),
+    **dict.fromkeys(("pin_memory_expandable_segments", "pinned_mem_register"), ANYTHING),
 }
 
 VARIABLES: Final = (
@@ -43,6 +41,20 @@ VARIABLES: Final = (
         whole(0, 2),
         "1",
     ),
+    Variable(
+        "ASCEND_LAUNCH_BLOCKING",
+        "1: operators run one by one, so that a traceback points to the right line.",
+        _SOURCE,
+        SWITCH,
+        "0",
+    ),
+    Variable(
+        "ACL_DEVICE_SYNC_TIMEOUT",
+        "Seconds to wait for a device.",
+        _SOURCE,
+        whole(1, 2147483, "seconds"),
+        "the driver's own",
+    ),
     Variable("COMBINED_ENABLE", "Whether operators on scattered tensors are merged.", _SOURCE, SWITCH, "0"),
     Variable(
         "CPU_AFFINITY_CONF",
@@ -51,13 +63,13 @@ VARIABLES: Final = (
         matching(r"[012](,[a-z_0-9]+:[0-9-]+)*", "0, 1 or 2, with parts such as npu0:0-3 or npu_affine:1 after commas"),
         "0",
     ),
-    Variable(_ALLOC, "The memory allocator, as key:value parts with commas between.", _SOURCE, NOT_EMPTY),
+    Variable(_ALLOC, "The memory allocator, as key:value parts with commas between.", _SOURCE),
     Variable("PYTORCH_NO_NPU_MEMORY_CACHING", "Set: memory is not cached.", _SOURCE),
     Variable("MULTI_STREAM_MEMORY_REUSE", "How memory is used again across streams.", _SOURCE, whole(0, 3), "1"),
     Variable(
         "OOM_SNAPSHOT_ENABLE", "Snapshot when memory is out: 1 with history, 2 without.", _SOURCE, whole(0, 2), "0"
     ),
-    Variable("OOM_SNAPSHOT_PATH", "Folder of that snapshot.", _SOURCE, NOT_EMPTY),
+    Variable("OOM_SNAPSHOT_PATH", "Folder of that snapshot.", _SOURCE),
     Variable(
         "HCCL_ASYNC_ERROR_HANDLING",
         "Whether torch_npu's watchdog ends a rank whose collective fails.",
@@ -79,7 +91,7 @@ VARIABLES: Final = (
     Variable("INF_NAN_MODE_ENABLE", "1: inf and nan; 0: saturation.", _SOURCE, SWITCH, "1"),
     Variable("INF_NAN_MODE_FORCE_DISABLE", "With INF_NAN_MODE_ENABLE 0 on A2 and A3.", _SOURCE, SWITCH),
     Variable("STREAMS_PER_DEVICE", "Streams of a device.", _SOURCE, one_of("8", "32"), "32", is_certain=False),
-    Variable("ACL_OP_COMPILER_CACHE_DIR", "Folder of compiled operators.", _SOURCE, NOT_EMPTY),
+    Variable("ACL_OP_COMPILER_CACHE_DIR", "Folder of compiled operators.", _SOURCE),
     Variable(
         "ACL_OP_COMPILER_CACHE_MODE",
         "Whether compiled operators are kept.",
@@ -90,9 +102,9 @@ VARIABLES: Final = (
     Variable("TORCH_NPU_DISABLED_WARNING", "No warnings.", _SOURCE),
     Variable("TORCH_NPU_LOGS", "What torch_npu logs.", _SOURCE),
     Variable("TORCH_NPU_LOGS_FILTER", "Which of it.", _SOURCE),
-    Variable("PROF_CONFIG_PATH", "Folder of dynamic_profile.", _SOURCE, NOT_EMPTY),
+    Variable("PROF_CONFIG_PATH", "Folder of dynamic_profile.", _SOURCE),
     Variable("KINETO_USE_DAEMON", "Whether a daemon asks for profiles.", _SOURCE),
-    Variable("NPU_ASD_CONFIG", "Detection of silent errors.", _SOURCE, NOT_EMPTY),
+    Variable("NPU_ASD_CONFIG", "Detection of silent errors.", _SOURCE),
 )
 
 
