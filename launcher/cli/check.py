@@ -109,11 +109,13 @@ def _specs(spec: Path, cluster: Path | None) -> tuple[Recipe | None, Cluster]:
 
 
 def _is_cluster(path: Path) -> bool:
-    """Whether a file has what a cluster has; what cannot be read at all is left to who reads recipes, and says why."""
+    """Whether a file has what a cluster has; what cannot be read, or only once, is left to who reads recipes."""
     from launcher.errors import SpecError
     from launcher.specs import document
     from launcher.specs.load import LARGEST
 
+    if not path.is_file():
+        return False
     try:
         with path.open("rb") as stream:
             root = document.parse(stream.read(LARGEST).decode(), str(path)).root

@@ -78,17 +78,20 @@ def discover(
     from launcher.errors import ExitCode, UsageError
     from launcher.hosts.discovery import discover as discovery_of
     from launcher.hosts.discovery_text import write_discovery
-    from launcher.hosts.importing import Given
     from launcher.logs.safe import safe_line
-    from launcher.specs import dump_yaml
 
     if source and hosts:
         raise UsageError("HOST and --from are both given", expected="hosts to ask, or files to read")
     if not source and (soc, server, devices) != (None, None, None):
         raise UsageError("--soc, --server or --devices without --from", expected="none: hosts themselves tell it")
-    if out is not None and out.exists():
+    if out is not None and (out.exists() or out.is_symlink()):
         raise UsageError("is there already", where=str(out), remedy="give another --out, or move that file away")
+    if out is not None and not out.parent.is_dir():
+        raise UsageError("is no folder", where=str(out.parent), expected="--out in a folder that is there")
     if source:
+        from launcher.hosts.importing import Given
+        from launcher.specs import dump_yaml
+
         cluster = _imported(source, Given(name or "imported", soc, server, devices))
         _give(dump_yaml(cluster), {"cluster": _spec(cluster)} if as_json else None, out)
         return ExitCode.OK
@@ -112,13 +115,17 @@ def discover(
 def _asked(name: str, hosts: Sequence[str]) -> Cluster:
     """The hosts that are named as a cluster, whose devices are still to be found; without names this machine.
 
-    Raises SpecError for a name that is none, and for a host that is named twice.
+    Raises SpecError for a name that is none, and for a host that is named twice, and UsageError for an NPU_LAUNCH_ROOT
+    that is no folder.
     """
     import socket
 
     from launcher.hosts.discovery import LOOPBACK
+    from launcher.hosts.this_machine import machine_root
     from launcher.specs import cluster_from_mapping
 
+    if not hosts:
+        machine_root()
     entries = [_entry(number, text) for number, text in enumerate(hosts, 1)]
     here = {"name": socket.gethostname() or "localhost", "address": LOOPBACK, "devices": 1}
     return cluster_from_mapping({"name": name, "soc": "CPU", "hosts": entries or [here]}, "npu-launch discover")
@@ -127,9 +134,9 @@ def _asked(name: str, hosts: Sequence[str]) -> Cluster:
 def _entry(number: int, text: str) -> dict[str, Any]:
     """A host of the command line, `[USER@]HOST`, as a cluster spec has it. An IPv6 address can be no host's name."""
     user, _, host = text.rpartition("@")
-    entry: dict[str, Any] = {"name": host, "devices": 1}
-    if ":" in host:
-        entry |= {"name": f"host-{number}", "address": host}
+    is_ipv6 = ":" in host
+    address = host[1:-1] if is_ipv6 and host.startswith("[") and host.endswith("]") else host
+    entry: dict[str, Any] = {"name": f"host-{number}" if is_ipv6 else host, "address": address, "devices": 1}
     return entry | ({"ssh": {"user": user}} if user else {})
 
 
@@ -159,7 +166,8 @@ def _give(text: str, document: dict[str, Any] | None, out: Path | None) -> None:
 
     if out is not None:
         try:
-            out.write_text(text, encoding="utf-8")
+            with out.open("x", encoding="utf-8") as file:
+                file.write(text)
         except OSError as error:
             raise UsageError(error.strerror or str(error), where=str(out), expected="a file to write") from None
         talk(f"npu-launch: wrote {out}")

@@ -46,6 +46,10 @@ def _format(text: str) -> PlanFormat:
         raise_not("-o", text, "text, json, sh, docker, slurm or k8s")
 
 
+def _folder(text: str) -> Path:
+    return Path(text) if text else raise_not("--out", text, "a folder, . for this one")
+
+
 def plan(
     recipe: RecipeArgument,
     cluster: ClusterOption = None,
@@ -66,7 +70,13 @@ def plan(
     ] = PlanFormat.TEXT,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="DIR", help="Write files into this folder, not one text.", show_default=False),
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            parser=_folder,
+            help="Write files into this folder, not one text.",
+            show_default=False,
+        ),
     ] = None,
     sbatch: Annotated[
         list[str] | None,
@@ -147,7 +157,7 @@ def _read(
     recipe: Recipe, cluster: Cluster, name: str | None, diff: str | None, explain: int | None, *, as_json: bool
 ) -> str:
     """The plan, or what is asked about it, for a person or a program."""
-    from launcher.planning import render_text
+    from launcher.planning.rendering import render_text
     from launcher.supervise.launch import preview
 
     made = preview(recipe, cluster, name)

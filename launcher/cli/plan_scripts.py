@@ -14,6 +14,7 @@ from launcher.logs.safe import safe_line
 from launcher.planning import LaunchPlan, Place, plan
 from launcher.planning.rendering import (
     Artifact,
+    cann_folders,
     docker_files,
     k8s_files,
     render_docker,
@@ -22,6 +23,7 @@ from launcher.planning.rendering import (
     render_slurm,
     sh_files,
 )
+from launcher.planning.rendering.quoting import shell_word
 from launcher.runs.store import example_run
 from launcher.supervise.launch import preview
 
@@ -46,7 +48,7 @@ class Scripts:
         recipe, cluster = self.recipe, self.cluster
         match output.value:
             case "sh":
-                return render_sh(self._here(), cluster.cann)
+                return render_sh(self._here(), cann_folders(cluster))
             case "docker":
                 return render_docker(self._in_containers(), recipe, cluster)
             case "slurm":
@@ -59,7 +61,7 @@ class Scripts:
         recipe, cluster = self.recipe, self.cluster
         match output.value:
             case "sh":
-                return sh_files(self._here(), cluster.cann)
+                return sh_files(self._here(), cann_folders(cluster))
             case "docker":
                 return docker_files(self._in_containers(), recipe, cluster)
             case "slurm":
@@ -108,16 +110,17 @@ def _with_warnings_said(made: LaunchPlan) -> LaunchPlan:
 
 def told(folder: Path, output: PlanFormat, names: Sequence[str], has_hosts: bool) -> str:
     """What was written, and what would start it."""
-    where = safe_line(str(folder))
-    next_command = {
-        "sh": f"{where}/launch.sh",
-        "docker": f"{where}/docker.sh",
-        "slurm": f"sbatch {where}/job.sbatch",
-        "k8s": f"kubectl apply -f {where}/{names[0]}",
+    command, name = {
+        "sh": ("", "launch.sh"),
+        "docker": ("", "docker.sh"),
+        "slurm": ("sbatch ", "job.sbatch"),
+        "k8s": ("kubectl apply -f ", names[0]),
     }[output.value]
+    path = str(folder / name)
+    next_command = command + shell_word(path if path[0] in "./" else f"./{path}")
     host = " HOST    on each host" if has_hosts and output.value in ("sh", "docker") else ""
     ranks = [name for name in names if name.startswith("rank_")]
     shown = [name for name in names if name not in ranks]
     if ranks:
         shown.append(ranks[0] if len(ranks) == 1 else f"{ranks[0]} to {ranks[-1]}")
-    return f"npu-launch: wrote {', '.join(shown)} into {where}; next:\n  {next_command}{host}"
+    return f"npu-launch: wrote {', '.join(shown)} into {safe_line(str(folder))}; next:\n  {next_command}{host}"

@@ -108,7 +108,8 @@ def _write(path: Path, format: str, ranks: int | None, out: str | None, force: b
     from launcher.cli.ranktable_text import violation_lines
     from launcher.errors import ExitCode, InfrastructureError
     from launcher.planning.placement import place_ranks
-    from launcher.planning.ranktable import check_table, choose_format, rank_table
+    from launcher.planning.ranktable.check import check_table
+    from launcher.planning.ranktable.formats import choose_format, rank_table
     from launcher.specs import load_cluster, recipe_from_mapping
     from launcher.specs.servers import SERVERS
 
@@ -153,10 +154,12 @@ def _size(seats: Sequence[Seat]) -> str:
 
 
 def _target(out: str, seats: Sequence[Seat]) -> Path:
-    """The file to write: in a folder, the name by convention. Raises UsageError when there is no such folder."""
+    """The file to write: in a folder, the name by convention. Raises UsageError for no name, or no such folder."""
     from launcher.errors import UsageError
     from launcher.planning.ranktable.file import conventional_name
 
+    if not out:
+        raise UsageError("--out is empty", expected="a file, or a folder as in ./")
     path = Path(out)
     target = path / conventional_name(seats) if out.endswith("/") or path.is_dir() else path
     if not target.parent.is_dir():
@@ -191,8 +194,8 @@ def _save(path: Path, text: str, force: bool) -> None:
 
 def _is_table(path: Path) -> bool:
     from launcher.errors import SpecError
-    from launcher.planning.ranktable import read_table
     from launcher.planning.ranktable.file import read_file
+    from launcher.planning.ranktable.reading import read_table
 
     content, _ = read_file(path)
     try:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from launcher.errors import NpuLaunchError
     from launcher.hosts.rank_table_check import Mismatch
     from launcher.hosts.report import HostReport
-    from launcher.planning.ranktable import RankTable, Violation
+    from launcher.planning.ranktable.formats import RankTable
+    from launcher.planning.ranktable.violation import Violation
     from launcher.specs import Cluster
 
 BUDGET: Final = 10.0  # seconds that all hosts together have for their answers
@@ -30,7 +31,7 @@ BUDGET: Final = 10.0  # seconds that all hosts together have for their answers
 def check_rank_table(path: Path, cluster_file: Path | None, as_json: bool) -> int:
     """Print all that is wrong with a table, by itself or on the hosts of a cluster; the exit code says what that is."""
     from launcher.errors import ExitCode
-    from launcher.planning.ranktable import check_table
+    from launcher.planning.ranktable.check import check_table
     from launcher.planning.ranktable.file import read_file
     from launcher.specs.servers import SERVERS
 
@@ -75,7 +76,7 @@ def _cluster(path: Path) -> Cluster:
 def _readable(content: bytes) -> RankTable | None:
     """The table, when it can be read; what it is not readable for, its check tells."""
     from launcher.errors import SpecError
-    from launcher.planning.ranktable import read_table
+    from launcher.planning.ranktable.reading import read_table
 
     try:
         return read_table(content, "")
@@ -93,6 +94,8 @@ def _ask(cluster: Cluster, table: RankTable) -> Mapping[str, HostReport | NpuLau
     from launcher.hosts.ways import open_reach
 
     hosts = hosts_of(table, cluster.hosts)
+    if not hosts:
+        return {}
     talk(f"npu-launch: asking {count(len(hosts), 'host')}, for {BUDGET:g} s at most")
     with open_reach(cluster) as reach:
         return survey_hosts(hosts, Request(level=Level.FAST), reach, BUDGET)
@@ -128,6 +131,7 @@ def _put_text(
 ) -> None:
     from launcher.cli.output import put
     from launcher.cli.ranktable_text import mismatch_lines, summary_line, unreached_lines, violation_lines
+    from launcher.hosts.rank_table_check import hosts_of
 
     lines = violation_lines(violations, str(path))
     lines += mismatch_lines(mismatches or ())
@@ -136,6 +140,8 @@ def _put_text(
     lines.append(summary_line(str(path), _what(content, table), refusals.count(True), refusals.count(False)))
     if cluster is not None and mismatches is None:
         lines.append("it was not compared with the hosts: it cannot be read")
+    elif cluster is not None and table is not None and not hosts_of(table, cluster.hosts):
+        lines.append("it was not compared with the hosts: none of its servers is one of the cluster")
     elif cluster is None and table is not None and getattr(table, "version", "") == "1.0":
         lines.append("which devices a job may have was not checked: version 1.0 does not say the chip; give -c CLUSTER")
     put("\n".join(lines))
@@ -143,7 +149,8 @@ def _put_text(
 
 def _what(content: bytes | None, table: RankTable | None) -> str:
     from launcher.cli.wording import count
-    from launcher.planning.ranktable import format_of, ranks_of
+    from launcher.planning.ranktable.formats import format_of
+    from launcher.planning.ranktable.reading import ranks_of
 
     if table is None:
         return "no file that can be read" if content is None else "no rank table that can be read"
@@ -164,7 +171,8 @@ def _put_document(
     from dataclasses import asdict
 
     from launcher.cli.output import put
-    from launcher.planning.ranktable import format_of, ranks_of
+    from launcher.planning.ranktable.formats import format_of
+    from launcher.planning.ranktable.reading import ranks_of
 
     ranks = None if table is None else ranks_of(table)
     format = None if table is None else format_of(table)

@@ -12,7 +12,7 @@ from launcher.logs.safe import safe_line
 if TYPE_CHECKING:
     from launcher.errors import NpuLaunchError
     from launcher.hosts.rank_table_check import Mismatch
-    from launcher.planning.ranktable import Violation
+    from launcher.planning.ranktable.violation import Violation
 
 PLACES_SHOWN: Final = 3
 

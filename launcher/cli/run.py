@@ -61,7 +61,7 @@ def run(
     loaded, resolved = resolve(recipe, cluster, overrides(set_ or (), max_restarts), env or ())
     if dry_run:
         from launcher.cli.output import put
-        from launcher.planning import render_text
+        from launcher.planning.rendering import render_text
 
         put(render_text(preview(loaded, resolved, name)).rstrip("\n"))
         return 0

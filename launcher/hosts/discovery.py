@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pydantic import ValidationError
 
 from launcher.errors import InfrastructureError, NpuLaunchError, PreflightError
-from launcher.hosts.report import Health, HostReport, Npu
+from launcher.hosts.report import Health, HostReport, Npu, Unread
 from launcher.specs import Cluster, Device, Host
 from launcher.specs.fields import check_host_name
 
@@ -77,10 +77,8 @@ def discover(name: str, asked: Sequence[Host], answers: Mapping[str, HostReport 
     hosts = tuple(_host(host, names[host.name], report, addresses, remarks) for host, report in present)
     for host, report in present:
         for unread in report.unread:
-            said = f"could not be told: {unread.source}: {unread.reason}"
-            remarks.of_host(names[host.name], said)
-            quoted = f": {' '.join(unread.text.split())[:_QUOTED]}" if unread.text else ""
-            remarks.loud.append(f"{names[host.name]}: {said}{quoted}")
+            remarks.of_host(names[host.name], f"could not be told: {unread.source}: {unread.reason}")
+            remarks.loud.append(f"{names[host.name]}: could not be told: {_told(unread)}")
     for host_name in without:
         remarks.general.append(f"{host_name} has no NPUs, and is not in here.")
     for host_name, error in failed.items():
@@ -124,13 +122,19 @@ def _soc(present: Sequence[tuple[Host, HostReport]]) -> str:
             remedy="discover the hosts of each chip by themselves",
         )
     host, report = present[0]
-    texts = [f"{unread.source}: {unread.reason}: {unread.text[:300]}" for unread in report.unread]
+    said = "; ".join(_told(unread) for unread in report.unread if unread.source.startswith("npu-smi"))
     raise PreflightError(
-        f"{len(report.device_nodes or report.npus)} NPUs are on {host.name}, but their chip cannot be told",
-        where="npu-smi info -m",
-        expected="; ".join(texts) or "one chip name for all NPUs",
+        f"{len(report.device_nodes or report.npus)} NPUs are on {host.name}, but their chip cannot be told"
+        f"{f': {said}' if said else ''}",
+        expected="one chip name for all NPUs, as npu-smi info -m has it",
         remedy="write soc and hosts into a cluster spec by hand",
     )
+
+
+def _told(unread: Unread) -> str:
+    """What was not understood, in one line with its text."""
+    text = " ".join(unread.text.split())[:_QUOTED]
+    return f"{unread.source}: {unread.reason}{f': {text}' if text else ''}"
 
 
 def _names(present: Sequence[tuple[Host, HostReport]]) -> dict[str, str]:
@@ -140,7 +144,7 @@ def _names(present: Sequence[tuple[Host, HostReport]]) -> dict[str, str]:
     names = {}
     for host, report in present:
         is_free = own[report.name.casefold()] == 1 and report.name.casefold() not in taken - {host.name.casefold()}
-        is_nameless = _is_ip(host.name) or host.address == LOOPBACK
+        is_nameless = _is_ip(host.name) or ":" in host.address or host.address == LOOPBACK  # IPv6 can be no name
         names[host.name] = report.name if is_nameless and is_free and _is_host_name(report.name) else host.name
     return names
 
@@ -171,6 +175,8 @@ def _host(asked: Host, name: str, report: HostReport, addresses: _Addresses, rem
     ids = sorted(set(npus) & set(report.device_nodes)) or sorted(report.device_nodes or npus)
     for number in sorted(set(npus) - set(ids)):
         remarks.of_host(name, f"npu-smi knows NPU {number}, but there is no /dev/davinci{number}", loud=True)
+    if not report.device_nodes:
+        remarks.of_host(name, "there is no /dev/davinciN: no process can use the NPUs that npu-smi knows", loud=True)
     for number in sorted(set(report.device_nodes) - set(ids)):
         remarks.of_host(name, f"/dev/davinci{number} is here, but npu-smi does not know it", loud=True)
     for number in report.closed_nodes:
@@ -203,14 +209,15 @@ def _device(
     host: str, number: int, npu: Npu | None, report: HostReport, addresses: _Addresses, remarks: Remarks
 ) -> Device:
     """A device with its address: the one that hccn_tool reports, else the one in hccn.conf."""
-    live = npu.port.ip if npu is not None and npu.port is not None else None
+    port = npu.port if npu is not None else report.unlisted_ports.get(number)
+    live = port.ip if port is not None else None
     written = report.hccn_conf.get(number)
     ip = live or written
     if live and written and ipaddress.ip_address(live) != ipaddress.ip_address(written):
         remarks.of_device(host, number, f"hccn_tool says {live}, /etc/hccn.conf {written}: hccn_tool counts")
     elif ip and not live:
         remarks.of_device(host, number, f"{ip} is of /etc/hccn.conf alone: hccn_tool does not say it")
-    elif not ip and {"hccn_tool", f"hccn_tool -i {number} -ip -g"} & {unread.source for unread in report.unread}:
+    elif not ip and (port is None or f"hccn_tool -i {number} -ip -g" in {unread.source for unread in report.unread}):
         remarks.of_device(host, number, "its address could not be told")
     elif not ip:
         remarks.of_device(host, number, f"no address: hccn_tool -i {number} -ip -s address IP netmask MASK")
@@ -220,7 +227,7 @@ def _device(
     if npu is not None and npu.health is not Health.OK:
         codes = " ".join(npu.error_codes)
         remarks.of_device(host, number, f"health {npu.health.value}{f': {codes}' if codes else ''}")
-    if npu is not None and npu.port is not None and npu.port.link is False:
+    if port is not None and port.link is False:
         remarks.of_device(host, number, "link down")
     sdid = npu.super_device_id if npu is not None else None
     return Device(id=number, ip=None if refusal else ip, super_device_id=sdid)

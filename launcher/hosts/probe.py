@@ -10,7 +10,7 @@ moved.
 """
 
 # pathlib and contextlib double the time this takes to start; `zip(strict=)` is not in Python 3.7.
-# ruff: noqa: B905, PTH115, PTH116, PTH118, PTH119, PTH120, PTH123, PTH207, PTH208, RUF007
+# ruff: noqa: B905, SIM105, PTH115, PTH116, PTH118, PTH119, PTH120, PTH123, PTH207, PTH208, RUF007
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-TEXT = 65536  # bytes of a file or of a command's output that are sent; more than any of them has
+TEXT = 1 << 20  # bytes of a file or of a command's output that are taken; more than any of them has
 WORKERS = 8  # commands at once
 COMMAND_SECONDS = 6.0  # that one command may take
+PAUSE_SECONDS = 0.05  # between looks whether a silent command has ended
 SCAN_SECONDS = 0.5  # for the look at who holds the devices; what is not seen by then stays unseen
 
 # The versions of packages, by the names of their metadata folders: to ask importlib.metadata takes ten times as long.
@@ -70,22 +71,28 @@ class Root:
 
 
 def read(path: str) -> dict[str, Any]:
-    """The beginning of a file, or why there is none."""
+    """The text of a file, or why there is none: half of one would be taken for the whole."""
     try:
         with open(path, "rb") as stream:
-            return {"text": stream.read(TEXT).decode("utf-8", "replace")}
+            content = stream.read(TEXT + 1)
     except OSError as error:
-        return {"missing": isinstance(error, (FileNotFoundError, NotADirectoryError)), "problem": _why(error)}
+        return {"missing": _is_absent(error), "problem": _why(error)}
+    if len(content) > TEXT:
+        return {"missing": False, "problem": f"it has more than {TEXT} bytes"}
+    return {"text": content.decode("utf-8", "replace")}
 
 
 def run(argv: list[str], deadline: float, libraries: str = "") -> dict[str, Any]:
-    """The output of a command, its error output among it; the whole process group ends when its time is over.
+    """The output of a command, its error output among it; nothing that it has started outlives it.
 
     `code` is None for a command that was not started or not ended, and `problem` says why. `libraries` are folders for
     the loader to look into last.
     """
+    if time.monotonic() >= deadline:
+        return {"argv": argv, "code": None, "text": "", "problem": "there was no time left for it", "absent": False}
     paths = [path for path in (os.environ.get("LD_LIBRARY_PATH"), libraries) if path]
     env = dict(os.environ, LC_ALL="C", LANG="C", **({"LD_LIBRARY_PATH": ":".join(paths)} if libraries else {}))
+    env.pop("ASCEND_RT_VISIBLE_DEVICES", None)  # it is not to be used together with DCMI and hccn_tool (hiascend)
     try:
         process: Any = subprocess.Popen(
             argv,
@@ -97,37 +104,35 @@ def run(argv: list[str], deadline: float, libraries: str = "") -> dict[str, Any]
         )
     except (OSError, ValueError) as error:
         return {"argv": argv, "code": None, "text": "", "problem": _why(error), "absent": _is_absent(error)}
-    text, is_late = _output(process, min(deadline, time.monotonic() + COMMAND_SECONDS))
-    if is_late:
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait(0.2)
-        except (OSError, subprocess.TimeoutExpired):  # stuck in a driver that hangs, it does not die: leave it
-            pass
+    text, problem = _output(process, min(deadline, time.monotonic() + COMMAND_SECONDS))
+    try:
+        os.killpg(process.pid, signal.SIGKILL)  # also what one that has ended leaves behind: it was not waited for yet
+    except OSError:
+        pass
+    try:
+        process.wait(0.1)
+    except subprocess.TimeoutExpired:  # stuck in a driver that hangs, it does not die: leave it
+        pass
     process.stdout.close()
-    decoded = text[:TEXT].decode("utf-8", "replace")
-    if is_late:
-        problem = "it printed more than {} bytes" if len(text) > TEXT else "it did not end in time"
-        return {"argv": argv, "code": None, "text": decoded, "problem": problem.format(TEXT), "absent": False}
-    return {"argv": argv, "code": process.returncode, "text": decoded, "problem": "", "absent": False}
+    code = None if problem else process.returncode
+    return {"argv": argv, "code": code, "text": text.decode("utf-8", "replace"), "problem": problem, "absent": False}
 
 
-def _output(process: Any, deadline: float) -> tuple[bytes, bool]:
-    """What it prints until it ends, and whether it has to be stopped."""
-    descriptor, text = process.stdout.fileno(), b""
+def _output(process: Any, deadline: float) -> tuple[bytes, str]:
+    """What it prints until it ends, and why it has to be stopped before; a child of it may hold its output open."""
+    descriptor, text, is_open = process.stdout.fileno(), b"", True
     while len(text) <= TEXT:
-        left = deadline - time.monotonic()
-        if left <= 0 or not select.select([descriptor], [], [], left)[0]:
-            return text, True
-        piece = os.read(descriptor, TEXT)
-        if not piece:
-            try:  # it has closed its output, which is not yet its end
-                process.wait(max(deadline - time.monotonic(), 0.01))
-            except subprocess.TimeoutExpired:
-                return text, True
-            return text, False
-        text += piece
-    return text, True
+        has_ended = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        if is_open and select.select([descriptor], [], [], 0 if has_ended else PAUSE_SECONDS)[0]:
+            piece = os.read(descriptor, TEXT)
+            text, is_open = text + piece, bool(piece)
+        elif has_ended:
+            return text, ""
+        elif not is_open:
+            time.sleep(0.002)  # it has closed its output, which is not yet its end
+        if time.monotonic() >= deadline:
+            return text, "it did not end in time"
+    return text[:TEXT], f"it printed more than {TEXT} bytes"
 
 
 def run_all(commands: list[list[str]], deadline: float, libraries: str) -> list[dict[str, Any]]:
@@ -255,7 +260,8 @@ def room(path: str) -> dict[str, Any]:
             path = above
             continue
         unit = found.f_frsize
-        return {"total": found.f_blocks * unit, "free": found.f_bavail * unit, "inodes": found.f_favail}
+        inodes = found.f_favail if found.f_files else None  # btrfs and others do not count them
+        return {"total": found.f_blocks * unit, "free": found.f_bavail * unit, "inodes": inodes}
 
 
 def python_packages(python: str, names: list[str], deadline: float) -> dict[str, Any]:
@@ -279,7 +285,7 @@ def follow(root: Root, rules: list[dict[str, Any]], known: dict[str, Any]) -> li
     found = []
     for rule in rules:
         text = known.get(rule.get("file", ""), {}).get("text", "")
-        match = re.search(r"^\s*{}\s*=\s*(/\S*)\s*$".format(re.escape(rule["key"])), text, re.MULTILINE)
+        match = re.search(r"^[ \t]*{}[ \t]*=[ \t]*(/\S*)\s*$".format(re.escape(rule["key"])), text, re.MULTILINE)
         start = match.group(1) if match else os.environ.get(rule["key"], "") if "file" not in rule else ""
         if start.startswith("/"):
             for pattern in rule["globs"]:

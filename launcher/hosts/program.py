@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from launcher.errors import PreflightError, SpecError
-from launcher.specs import Framework, Recipe
+from launcher.specs import Cluster, Framework, Recipe
 
 
 def check_program(recipe: Recipe) -> None:
@@ -31,13 +31,14 @@ def check_program(recipe: Recipe) -> None:
         )
 
 
-def check_framework(recipe: Recipe) -> None:
+def check_framework(recipe: Recipe, cluster: Cluster) -> None:
     """Refuse a framework that is not installed beside npu-launch, as far as can be told without importing it.
 
-    Raises PreflightError.
+    Of another Python, and with a PYTHONPATH of the recipe, that cannot be told. Raises PreflightError.
     """
     module = {Framework.MINDSPORE: "mindspore", Framework.PYTORCH: "torch"}.get(recipe.framework)
-    if module is None or recipe.python is not None or importlib.util.find_spec(module) is not None:
+    is_elsewhere = recipe.python is not None or "PYTHONPATH" in recipe.env or all(host.python for host in cluster.hosts)
+    if module is None or is_elsewhere or importlib.util.find_spec(module) is not None:
         return
     extra = "pip install 'npu-launch[mindspore]'" if module == "mindspore" else "pip install torch"
     raise PreflightError(

@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from launcher.hosts.report import HostReport, Npu
-from launcher.planning.ranktable import RankEntry, RankTable, Severity, TableFormat, format_of, ranks_of
 from launcher.planning.ranktable.addresses import same_ip
+from launcher.planning.ranktable.entry import RankEntry
+from launcher.planning.ranktable.formats import RankTable, TableFormat, format_of
+from launcher.planning.ranktable.reading import ranks_of
 from launcher.planning.ranktable.violation import path_text
+from launcher.planning.topology import Severity
 from launcher.specs import Host
 
 TABLE: Final = "rank table"
@@ -58,7 +61,7 @@ def compare_with_hosts(
     `reports` are by name of host; of a host without a report nothing is said.
     """
     find = _finder(table, hosts)
-    owners = {port.ip: (host, npu.id) for host, npu in _npus(reports) if (port := npu.port) and port.ip}
+    owners = {same_ip(port.ip): (host, npu.id) for host, npu in _npus(reports) if (port := npu.port) and port.ip}
     found: list[Mismatch] = []
     strangers: set[str | None] = set()
     for entry in ranks_of(table):
@@ -85,16 +88,16 @@ def _npus(reports: Mapping[str, HostReport]) -> Iterator[tuple[str, Npu]]:
 
 def _finder(table: RankTable, hosts: Sequence[Host]) -> Callable[[RankEntry], Host | None]:
     """What gives the host of a rank: several hosts, as containers, may be one server; then the one with the device."""
-    of_server: dict[str, list[Host]] = {}
+    of_server: dict[str | None, list[Host]] = {}
     is_levels = format_of(table) is TableFormat.V2_0
     for host in hosts:
         levels = (level for device in host.device_list for level in device.levels if level.net_layer == 0)
         names = {level.net_instance_id for level in levels} if is_levels else {host.machine, host.address, host.name}
-        for name in names:
+        for name in {same_ip(name) for name in names}:
             of_server.setdefault(name, []).append(host)
 
     def find(entry: RankEntry) -> Host | None:
-        own = of_server.get(entry.server or "", [])
+        own = of_server.get(same_ip(entry.server), [])
         if len(own) > 1:
             own = [host for host in own if any(device.id == entry.device for device in host.device_list)] or own
         return own[0] if own else None
@@ -119,7 +122,7 @@ def _stranger(entry: RankEntry) -> Mismatch:
 
 
 def _of_device(
-    entry: RankEntry, device: int, report: HostReport, owners: Mapping[str, tuple[str, int]]
+    entry: RankEntry, device: int, report: HostReport, owners: Mapping[str | None, tuple[str, int]]
 ) -> Iterator[Mismatch]:
     npu = next((npu for npu in report.npus if npu.id == device), None)
     if device not in report.device_nodes or (report.npus and npu is None):
@@ -178,7 +181,7 @@ def _invisible(entry: RankEntry, device: int, is_listed: bool, report: HostRepor
 
 
 def _addresses(
-    entry: RankEntry, device: int, npu: Npu | None, report: HostReport, owners: Mapping[str, tuple[str, int]]
+    entry: RankEntry, device: int, npu: Npu | None, report: HostReport, owners: Mapping[str | None, tuple[str, int]]
 ) -> Iterator[Mismatch]:
     """What the sources that could be asked say of the device's address, when they do not all say the same."""
     said: dict[str, str | None] = {}
@@ -198,7 +201,7 @@ def _addresses(
     odd = odd if len(most) > 1 else ()
     against_port = TABLE in said and TOOL in said and same_ip(said[TABLE]) != same_ip(said[TOOL])
     words = ", ".join(f"{source} {ip or 'none'}" for source, ip in said.items())
-    owner = owners.get(said.get(TABLE) or "")
+    owner = owners.get(same_ip(said.get(TABLE)))
     hint = f"; {said[TABLE]} is that of device {owner[1]} of {owner[0]}" if against_port and owner else ""
     who = f"; {' and '.join(odd)} is the odd one" if odd else "; no two agree" if len(said) > 2 else ""
     yield Mismatch(

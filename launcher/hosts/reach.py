@@ -63,14 +63,23 @@ class ThisMachine:
             try:
                 stdout, stderr = process.communicate(input, timeout)
             except subprocess.TimeoutExpired:
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
+                _kill(process)
                 stdout, stderr = _what_was_said(process)
                 return Answer(None, stdout, stderr, f"{argv[0]} did not end within {timeout:g} s")
+            except BaseException:  # an interrupt of ours does not reach its session
+                _kill(process)
+                raise
             return Answer(process.returncode, stdout, stderr)
 
     def close(self) -> None:
         """Nothing is held."""
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End a process that leads its own group, with that group; one that was waited for has no id any more."""
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _what_was_said(process: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:

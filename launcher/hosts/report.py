@@ -78,7 +78,7 @@ class Package:
 
 @dataclass(frozen=True)
 class Filesystem:
-    """The file system that holds a path. Sizes in bytes."""
+    """The file system that holds a path. Sizes in bytes; `inodes_free` is None where files are not counted."""
 
     path: str
     total: int
@@ -125,8 +125,9 @@ class HostReport:
 
     `packages` has the keys driver, firmware, cann, nnae, python, torch, torch_npu, mindspore, tensorflow, as far as
     they are installed; `limits` the soft limits of the user (`nofile`, `nproc`, `memlock`, `stack`; None: unlimited);
-    `device_nodes` the ids of `/dev/davinciN`; `hccn_conf` the addresses by device id; `listening` the TCP ports in use
-    of those that were asked about; `reserved_ports` what the kernel gives to nobody (ip_local_reserved_ports).
+    `device_nodes` the ids of `/dev/davinciN`; `unlisted_ports` the network ports of those that npu-smi does not list;
+    `hccn_conf` the addresses by device id; `listening` the TCP ports in use of those that were asked about;
+    `reserved_ports` what the kernel gives to nobody (ip_local_reserved_ports).
     """
 
     host: str
@@ -137,6 +138,7 @@ class HostReport:
     npus: tuple[Npu, ...] = ()
     device_nodes: tuple[int, ...] = ()
     closed_nodes: tuple[int, ...] = ()  # those of them that the user may not read and write
+    unlisted_ports: Mapping[int, Port] = field(default_factory=dict)
     hccn_conf: Mapping[int, str] = field(default_factory=dict)
     packages: Mapping[str, Package] = field(default_factory=dict)
     filesystems: tuple[Filesystem, ...] = ()

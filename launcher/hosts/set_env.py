@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -14,6 +15,7 @@ from typing import Any, Final
 
 from launcher.errors import PreflightError
 from launcher.hosts.reach import Answer, Reach
+from launcher.planning.environment import UNSET
 from launcher.planning.environment.set_env_files import candidates, driver_libraries
 from launcher.planning.model import Environment, HostEnvironment
 from launcher.specs import Framework
@@ -23,19 +25,20 @@ _SHOWN: Final = 1000  # characters of what a script said that an error has
 _BETWEEN: Final = b"=npu-launch=\0"  # no variable has this name
 
 # Which of its arguments are there, each with what changes when it is replaced.
-_LOOK: Final = "stat -L -c '%F|%.9Y|%s|%i|%n' -- \"$@\" 2>/dev/null; :"
+_LOOK: Final = "stat -L -c '%f|%.9Y|%s|%i|%n' -- \"$@\" 2>/dev/null; :"
 # The environment before and after the scripts, from a clean one: what the launching shell has sourced is not in it.
-# What a script prints goes to standard error.
+# What a script prints goes to standard error; a PATH or a trap that it leaves behind does not reach the last `env`.
 _SOURCE: Final = (
     'exec env -i HOME="$HOME" USER="$USER" LOGNAME="$LOGNAME" LANG=C PATH=/usr/local/bin:/usr/bin:/bin '
     'bash --noprofile --norc -c "$1" set_env "${@:2}"'
 )
 _INNER: Final = (
     "env -0 || exit 125; printf '=npu-launch=\\0'; "
-    'for file; do source "$file" >&2 </dev/null || { echo "exit code $? from $file" >&2; exit 124; }; done; env -0'
+    'for file; do source "$file" >&2 </dev/null || { echo "exit code $? from $file" >&2; exit 124; }; done; '
+    "trap - EXIT; command -p env -0"
 )
-# What a shell sets for itself, and says nothing of CANN.
-_OWN: Final = frozenset({"_", "SHLVL", "PWD", "OLDPWD"})
+# What a shell sets for itself, and who another job's rank was. How many threads a process has is the host's to say.
+_NOT_CANNS: Final = frozenset({"_", "SHLVL", "PWD", "OLDPWD", *UNSET}) - {"OMP_NUM_THREADS"}
 
 
 @dataclass(frozen=True)
@@ -62,14 +65,14 @@ def host_environment(
     """What the host's set_env.sh leaves; None where there is none.
 
     The scripts are looked for as `candidates` says, and sourced when there is no answer in the folder `cache`, or a
-    script has changed since (path, time, size, inode). Libraries of the driver that are there are added, should the
-    scripts leave them out. Raises PreflightError when a script fails, does not end, or leaves no environment, and
-    InfrastructureError when the host cannot be reached.
+    script has changed since, or its folder, where `latest` is (path, mode, time, size, inode). Libraries of the driver
+    that are there are added, should the scripts leave them out. Raises PreflightError when a script fails, does not
+    end, or leaves no environment, and InfrastructureError when the host cannot be reached.
     """
     groups = candidates(cann, framework)
     drivers = driver_libraries(cann)
-    wanted = [*(path for group in groups for path in group), *drivers, *([cann] if cann else [])]
-    found = {each.path: each for each in _look(reach, host, wanted)}
+    possible = [path for group in groups for path in group]
+    found = {each.path: each for each in _look(reach, host, [*possible, *map(os.path.dirname, possible), *drivers])}
     scripts = [next((path for path in group if path in found and not found[path].is_folder), None) for group in groups]
     files = tuple(path for path in scripts if path is not None)
     libraries = tuple(path for path in drivers if path in found and found[path].is_folder)
@@ -77,7 +80,7 @@ def host_environment(
         return None
     changes = Changes({}, {}, {})
     if files:
-        marks = [found[path].mark for path in (*files, *([cann] if cann and cann in found else []))]
+        marks = [found[path].mark for path in (*files, *map(os.path.dirname, files))]
         name = hashlib.sha256("\0".join([host, *files]).encode()).hexdigest()
         kept = None if cache is None else cache / f"set_env-{name}.json"
         known = _read(kept, marks)
@@ -103,7 +106,7 @@ def captured(before: Mapping[str, str], after: Mapping[str, str]) -> Changes:
     appended: dict[str, str] = {}
     for name, value in after.items():
         old = before.get(name)
-        if name in _OWN or value == old:
+        if name in _NOT_CANNS or value == old:
             continue
         head, middle, tail = f":{value}:".partition(f":{old}:") if old else ("", "", "")
         if not middle and (old or not _is_path_list(name)):
@@ -161,10 +164,10 @@ def _look(reach: Reach, host: str, paths: Sequence[str]) -> list[_Found]:
     if answer.code != 0:
         raise _failure(host, "cannot look for CANN's set_env.sh", answer)
     found = []
-    for line in os.fsdecode(answer.stdout).splitlines():
-        kind, _, rest = line.partition("|")
-        if rest.count("|") >= 3:
-            found.append(_Found(rest.split("|", 3)[3], kind == "directory", line))
+    for line in os.fsdecode(answer.stdout).split("\n"):
+        mode, *_, path = line.split("|", 4) if line.count("|") >= 4 else ("0", "")
+        if path in paths:
+            found.append(_Found(path, stat.S_ISDIR(int(mode, 16)), line))
     return found
 
 
@@ -172,8 +175,8 @@ def _capture(reach: Reach, host: str, files: Sequence[str]) -> Changes:
     answer = reach.run(["bash", "--noprofile", "--norc", "-c", _SOURCE, "set_env", _INNER, *files], timeout=_LIMIT)
     environments = read_environments(answer.stdout) if answer.code == 0 else None
     if environments is None:
-        what = f"sourcing {' and '.join(files)} failed" if answer.code else f"{' and '.join(files)} left no environment"
-        raise _failure(host, answer.problem or what, answer)
+        how = f": {answer.problem}" if answer.problem else " failed" if answer.code else " left no environment"
+        raise _failure(host, f"sourcing {' and '.join(files)}{how}", answer)
     changes = captured(*environments)
     odd = [
         name
@@ -192,7 +195,7 @@ def _is_odd(text: str) -> bool:
 
 
 def _failure(host: str, what: str, answer: Answer) -> PreflightError:
-    said = (answer.stderr.strip() or answer.stdout.strip()).decode(errors="replace")[-_SHOWN:]
+    said = answer.stderr.strip().decode(errors="replace")[-_SHOWN:]
     return PreflightError(
         what,
         where=f"host {host}",

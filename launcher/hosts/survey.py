@@ -76,7 +76,10 @@ def survey_host(host: Host, request: Request, open_reach: OpenReach, end: float)
         answered = time.time()
     finally:
         reach.close()
-    return read_evidence(host.name, _evidence(host, answer), asked, answered)
+    try:
+        return read_evidence(host.name, _evidence(host, answer), asked, answered)
+    except (AttributeError, LookupError, TypeError, ValueError) as error:  # the line is not the probe's
+        raise _failed(host, f"its answer is no evidence ({type(error).__name__}: {error})") from error
 
 
 def _evidence(host: Host, answer: Answer) -> dict[str, Any]:

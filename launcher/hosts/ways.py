@@ -83,7 +83,7 @@ class Ways:
 
     def _is_here(self, host: Host) -> bool:
         ssh = self._login(host)
-        behind = ssh is not None and (ssh.port is not None or ssh.jump is not None)
+        behind = ssh is not None and (ssh.port is not None or ssh.jump not in (None, "none"))
         return not behind and is_this_machine(host.address)
 
     def _ssh_connections(self) -> Connections:

@@ -4,8 +4,7 @@ from launcher.planning.compose import plan
 from launcher.planning.layout import AttemptLayout, RankLayout, RunLayout, ServiceLayout
 from launcher.planning.model import Checkpoints, Claim, LaunchPlan, RankProcess, ServiceProcess, Target
 from launcher.planning.place import DEFAULT_HCCL_PORT, Place, hccl_ports
-from launcher.planning.ranktable.v1_0 import RankTable
-from launcher.planning.rendering import render_sh, render_text
+from launcher.planning.ranktable.formats import RankTable
 
 __all__ = [
     "DEFAULT_HCCL_PORT",
@@ -23,6 +22,4 @@ __all__ = [
     "Target",
     "hccl_ports",
     "plan",
-    "render_sh",
-    "render_text",
 ]

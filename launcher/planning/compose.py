@@ -9,7 +9,15 @@ from launcher.errors import PlanError
 from launcher.planning.arguments import CommandLine
 from launcher.planning.binding import bound_cpus
 from launcher.planning.claims import device_claim, ports_claim
-from launcher.planning.environment import UNSET, Job, Service, check_settings, contract_of, refuse_contradictions
+from launcher.planning.environment import (
+    UNSET,
+    Job,
+    Service,
+    check_settings,
+    contract_of,
+    hidden_folders,
+    refuse_contradictions,
+)
 from launcher.planning.layers import Layers
 from launcher.planning.layout import AttemptLayout, RunLayout
 from launcher.planning.model import Checkpoints, Claim, LaunchPlan, RankProcess, ServiceProcess, Target
@@ -73,6 +81,7 @@ class _Composer:
         warnings = check_settings(recipe, ranks, self.cluster.soc)
         self._refuse_ports(ranks[0])
         hosts = {seat.host.name for seat in self.seats}
+        environments = tuple(each for each in place.host_environments if not hosts.isdisjoint(each.hosts))
         return LaunchPlan(
             run=place.run,
             name=recipe.name,
@@ -92,9 +101,9 @@ class _Composer:
             ranks=ranks,
             services=tuple(self._service(service) for service in self.contract.services(self.job)),
             claims=self._claims(),
-            host_environments=tuple(each for each in place.host_environments if not hosts.isdisjoint(each.hosts)),
+            host_environments=environments,
             layers=self.layers.names(),
-            warnings=(*place.warnings, *warnings),
+            warnings=tuple(dict.fromkeys((*place.warnings, *warnings, *hidden_folders(recipe, environments)))),
         )
 
     def _rank(self, seat: Seat) -> RankProcess:
@@ -137,7 +146,7 @@ class _Composer:
 
     def _cpus(self) -> Mapping[int, tuple[int, ...]]:
         """The processors of each rank that is bound: none where torch_npu is told to bind its threads itself."""
-        binds_itself = self.recipe.env.get("CPU_AFFINITY_CONF", "0")[:1] != "0"
+        binds_itself = self.recipe.env.get("CPU_AFFINITY_CONF", "").startswith(("1", "2"))
         if self.recipe.binding is Binding.OFF or binds_itself:
             return {}
         return bound_cpus(self.seats, {(host, device): cpus for host, device, cpus in self.place.near_cpus})

@@ -10,11 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from launcher.errors import UsageError
 from launcher.planning.environment import CATALOGUE
+from launcher.planning.lines import printable, wrapped
 from launcher.planning.model import HostEnvironment, LaunchPlan, Origin, RankProcess
+from launcher.planning.rendering.parts import spans
 from launcher.specs import Cluster, Recipe
 
 _INDENT: Final = "    "
-_WIDTH: Final = 100
 
 
 class From(str, Enum):
@@ -54,6 +55,7 @@ class Explanation(_Value):
     contract: str
     cpus: tuple[int, ...] | None
     variables: tuple[ExplainedVariable, ...]
+    warnings: tuple[str, ...] = Field(description="What is doubtful about the plan, as sentences.")
 
 
 def explain(plan: LaunchPlan, recipe: Recipe, cluster: Cluster, rank: int) -> Explanation:
@@ -77,6 +79,7 @@ def explain(plan: LaunchPlan, recipe: Recipe, cluster: Cluster, rank: int) -> Ex
         contract=f"{plan.framework.value} on {cluster.soc}, rendezvous {rendezvous}",
         cpus=process.cpus,
         variables=(*_own(plan, recipe, process), *_of_host(plan, process), *_removed(plan, process)),
+        warnings=plan.warnings,
     )
 
 
@@ -151,14 +154,14 @@ _HEADS: Final[Mapping[From, str]] = {
 
 def render_explanation(explanation: Explanation) -> str:
     """An explanation to be read: each variable with its origin, its meaning and its source."""
-    return "\n".join(_printable(line) for line in _lines(explanation)) + "\n"
+    return "\n".join(printable(line) for line in _lines(explanation)) + "\n"
 
 
 def _lines(explanation: Explanation) -> Iterator[str]:
     device = "" if explanation.device is None else f", device {explanation.device}"
     yield f"rank {explanation.rank} of run {explanation.run}, on {explanation.host}{device}: {explanation.contract}"
     if explanation.cpus is not None:
-        yield f"bound to processors {','.join(map(str, explanation.cpus))}, which are near to its device"
+        yield f"bound to processors {spans(explanation.cpus)}, which are near to its device"
     for origin, head in _HEADS.items():
         variables = [variable for variable in explanation.variables if variable.origin is origin]
         if not variables:
@@ -166,11 +169,17 @@ def _lines(explanation: Explanation) -> Iterator[str]:
         yield ""
         yield head
         if origin is From.REMOVED:
-            yield from _wrapped([variable.name for variable in variables], "  ")
+            yield from wrapped("  ", "  ", (variable.name for variable in variables))
             continue
         for variable in variables:
             yield f"  {variable.name}={variable.value}"
-            yield from _wrapped(list(_about(variable)), _INDENT)
+            if about := list(_about(variable)):
+                yield from wrapped(_INDENT, _INDENT, about)
+    if explanation.warnings:
+        yield ""
+        yield "warnings"
+        for warning in explanation.warnings:
+            yield from wrapped("  ", "    ", warning.split(" "))
 
 
 def _about(variable: ExplainedVariable) -> Iterator[str]:
@@ -184,19 +193,3 @@ def _about(variable: ExplainedVariable) -> Iterator[str]:
         yield from f"Unset it means: {variable.default}.".split()
     if variable.source and variable.source != "npu-launch":
         yield f"({variable.source})"
-
-
-def _wrapped(words: list[str], indent: str) -> Iterator[str]:
-    line = indent
-    for word in words:
-        if line != indent and len(line) + 1 + len(word) > _WIDTH:
-            yield line
-            line = indent
-        line += word if line == indent else f" {word}"
-    if line != indent:
-        yield line
-
-
-def _printable(line: str) -> str:
-    """Control characters as escapes: a value of a recipe must not drive the terminal."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in line)

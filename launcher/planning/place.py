@@ -46,8 +46,10 @@ class Place(BaseModel):
     seats: tuple[tuple[str, int], ...] | None = Field(
         default=None, description="(host, device id) of each rank, for ranks that start beside others; None: chosen."
     )
-
     host_environments: tuple[HostEnvironment, ...] = Field(default=(), description="What set_env.sh leaves on hosts.")
+    devices_there: tuple[tuple[str, tuple[int, ...]], ...] = Field(
+        default=(), description="(host, ids of the NPUs that processes have there), where that is known."
+    )
     near_cpus: tuple[tuple[str, int, tuple[int, ...]], ...] = Field(
         default=(), description="(host, device id, processors near to it) where that is known."
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from launcher.errors import PlanError
 from launcher.specs import Cluster, Device, Framework, Host, Recipe
+from launcher.specs.counted import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,8 @@ def place_ranks(recipe: Recipe, cluster: Cluster, unavailable: Unavailable = fro
         kind = "process slot" if cluster.is_cpu else "device"
         fewer = f"set ranks to {devices}{' or less' * (devices > 1)}" if devices else f"wait until a {kind} is free"
         raise PlanError(
-            f"{_count(recipe.ranks, 'rank')}, but cluster {cluster.name} has "
-            f"{_count(cluster.device_count, kind)} on {_count(len(cluster.hosts), 'host')}{taken}",
+            f"{counted(recipe.ranks, 'rank')}, but cluster {cluster.name} has "
+            f"{counted(cluster.device_count, kind)} on {counted(len(cluster.hosts), 'host')}{taken}",
             where=str(recipe.source or ""),
             expected="a device for each rank",
             remedy=f"{fewer}, or add hosts to the cluster",
@@ -153,7 +154,3 @@ def _refuse_missing_addresses(seats: Sequence[Seat], hosts: Sequence[Host], clus
 
 
 _MOST_NAMED = 8
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

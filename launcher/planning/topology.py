@@ -16,6 +16,7 @@ from typing import Final
 
 from launcher.planning.placement import Seat
 from launcher.specs import Cluster
+from launcher.specs.counted import counted
 from launcher.specs.servers import SERVERS, Allocation, Server
 from launcher.specs.soc import Family, family_of
 
@@ -190,23 +191,23 @@ def _across_servers(family: Family, counts: Mapping[str, int], cann_version: str
     if len(sizes) > 1:
         odd = next(name for name, count in counts.items() if count != usual)
         # HCCL counts them on every chip that it reads a table of strings for, but 910B and 910_93.
-        counted = family not in (Family.ASCEND910B, Family.ASCEND910_93, Family.ASCEND950)
+        is_counted = family not in (Family.ASCEND910B, Family.ASCEND910_93, Family.ASCEND950)
         yield Misfit(
-            Severity.REFUSED if counted else Severity.WARNING,
+            Severity.REFUSED if is_counted else Severity.WARNING,
             odd,
             (),
-            f"{_count(counts[odd], 'device')} of server {odd}, and {usual} of {_count(sizes[usual], 'other')}",
-            f"as many devices of each server are {'needed' if counted else 'recommended'}",
-            f"use {_count(usual, 'device')} of each server",
-            _COUNTING if counted else "HCCL user guide, cluster_info_config",
-            ("EI0004", "EI0014") if counted else (),
+            f"{counted(counts[odd], 'device')} of server {odd}, and {usual} of {counted(sizes[usual], 'other')}",
+            f"as many devices of each server are {'needed' if is_counted else 'recommended'}",
+            f"use {counted(usual, 'device')} of each server",
+            _COUNTING if is_counted else "HCCL user guide, cluster_info_config",
+            ("EI0004", "EI0014") if is_counted else (),
         )
     elif family is Family.ASCEND910 and usual != 8 and (version := _major(cann_version)) < 7:
         yield Misfit(
             Severity.REFUSED if 0 < version < 6 else Severity.WARNING,
             "",
             (),
-            f"{_count(usual, 'device')} of each of {len(counts)} servers"
+            f"{counted(usual, 'device')} of each of {len(counts)} servers"
             + (f", with CANN {cann_version}" if version else ", with a CANN version that is not known here"),
             "with CANN 5 a job on several servers has all 8 devices of each; since CANN 7.0 also 1, 2 or 4",
             "use 8 devices of each server, or CANN 7.0 or later",
@@ -232,11 +233,7 @@ def _major(version: str | None) -> int:
 
 
 def _devices(ids: Sequence[int]) -> str:
-    return f"{_count(len(ids), 'device')} ({','.join(map(str, ids))})"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"{counted(len(ids), 'device')} ({','.join(map(str, ids))})"
 
 
 def _range(group: Sequence[int]) -> str:

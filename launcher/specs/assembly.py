@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from launcher.specs.cluster import Cluster, Host
+from launcher.specs.cluster import Cluster, Host, merged
+from launcher.specs.container import Container
 from launcher.specs.device import Device
 from launcher.specs.device_addresses import addresses_by_host
 from launcher.specs.fields import refuse
@@ -101,12 +102,25 @@ def _entry_hosts(
 ) -> Iterator[Host]:
     devices = _devices(file, entry, len(names), item)
     own = {} if entry is None else {key: getattr(entry, key) for key in _OWN}
+    own["container"] = _container(file, entry, item)
     own["super_pod"] = own.get("super_pod") or (file.defaults.super_pod if file.defaults else None)
     for number, (name, address) in enumerate(zip(names, addresses, strict=True)):
         yield Host(name=name, address=address, devices=devices[number % len(devices)], **own)
 
 
-_OWN = ("server_id", "super_pod", "spare", "ssh", "cann", "python", "container")
+_OWN = ("server_id", "super_pod", "spare", "ssh", "cann", "python")
+
+
+def _container(file: ClusterFile, entry: HostEntry | None, item: int) -> Container | None:
+    """The container of a host that has its own; what it does not say is as in that of all."""
+    if entry is None or entry.container is None:
+        return None
+    general = _general(file, "container")
+    if isinstance(general, Container):
+        return merged(entry.container, general)
+    if entry.container.image is None:
+        raise refuse("is missing: no container beside `hosts` has one", "hosts", item, "container", "image")
+    return Container(**entry.container.model_dump(exclude_unset=True))
 
 
 def _devices(file: ClusterFile, entry: HostEntry | None, hosts: int, item: int) -> tuple[int | tuple[Device, ...], ...]:

@@ -111,7 +111,7 @@ class Cluster(Spec):
 _INHERITED = ("ssh", "cann", "python", "container")
 
 
-def merged(own: AnyPart, general: AnyPart) -> AnyPart:
+def merged(own: Part, general: AnyPart) -> AnyPart:
     """What is said in particular, and for the rest what is said in general."""
     said = {key: getattr(own, key) for key in own.model_fields_set if getattr(own, key) is not None}
     return general.model_copy(update=said)

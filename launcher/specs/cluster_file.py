@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Discriminator, Field, PrivateAttr, Tag, mod
 
 from launcher.specs.assembly import assemble
 from launcher.specs.cluster import Cluster, Devices, Soc
-from launcher.specs.container import Container
+from launcher.specs.container import Container, ContainerChanges
 from launcher.specs.device import DeviceId
 from launcher.specs.fields import (
     FilledText,
@@ -130,7 +130,7 @@ class HostEntry(Part):
     ssh: Ssh | None = Field(default=None, description="How to log in, where it differs from the cluster's `ssh`.")
     cann: FilledText | None = Field(default=None, description="CANN's folder, where it differs.")
     python: FilledText | None = Field(default=None, description="Python, where it differs.")
-    container: Container | None = Field(default=None, description="The container, where it differs.")
+    container: ContainerChanges | None = Field(default=None, description="The container, where it differs.")
 
 
 class HostDefaults(Part):

@@ -21,10 +21,10 @@ class ContainerRuntime(str, Enum):
     PLAIN = "plain"
 
 
-class Container(Part):
-    """The container that the ranks of a host run in."""
+class ContainerChanges(Part):
+    """What is different in the container of one host; the rest is as in that of the cluster."""
 
-    image: FilledText = Field(description="Image with CANN and the framework.")
+    image: FilledText | None = Field(default=None, description="Image with CANN and the framework.")
     runtime: Annotated[ContainerRuntime, Form("ascend or plain")] = Field(
         default=ContainerRuntime.PLAIN,
         strict=False,
@@ -40,3 +40,9 @@ class Container(Part):
     shm_size: Size | None = Field(
         default=None, description="Size of the container's /dev/shm; default: that of the host, which it shares."
     )
+
+
+class Container(ContainerChanges):
+    """The container that the ranks of a host run in."""
+
+    image: FilledText = Field(description="Image with CANN and the framework.")

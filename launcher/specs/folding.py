@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any, Final
 
-_LAST_NUMBER: Final = re.compile(r"(.*?)([0-9]{1,18})([^0-9]*)", re.DOTALL | re.ASCII)
+_NUMBER: Final = re.compile(r"([0-9]{1,18})")
 _COUNTED: Final = ("name", "address")
 
 
@@ -56,13 +57,23 @@ def _counted(host: Mapping[str, Any]) -> list[str]:
 
 
 def _is_next(begin: str, before: str, after: str) -> bool:
-    """Whether `after` is one more than `before`, in a list from `begin` on, which says how many digits there are."""
-    first, match = _LAST_NUMBER.fullmatch(begin), _LAST_NUMBER.fullmatch(before)
-    if first is None or match is None:
+    """Whether `after` is one more than `before` in one number, the only one in which these two and `begin` differ.
+
+    How many digits it has is said by the list's begin.
+    """
+    first, last, new = (_NUMBER.split(text) for text in (begin, before, after))
+    places = _differences(last, new)
+    if len(places) != 1 or places[0] % 2 == 0 or not set(_differences(first, last)) <= set(places):
         return False
-    width = len(first[2]) if first[2].startswith("0") and len(first[2]) > 1 else 1
-    number = f"{int(match[2]) + 1:0{width}}"
-    return after == f"{match[1]}{number}{match[3]}" and (width == 1 or len(number) == width)
+    at = places[0]
+    width = len(first[at]) if first[at].startswith("0") and len(first[at]) > 1 else 1
+    number = f"{int(last[at]) + 1:0{width}}"
+    return new[at] == number and (width == 1 or len(number) == width)
+
+
+def _differences(one: Sequence[str], other: Sequence[str]) -> list[int]:
+    """Which parts of two split texts differ; numbers have the odd places."""
+    return [place for place, (a, b) in enumerate(zip_longest(one, other)) if a != b]
 
 
 def _entry(group: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
@@ -83,6 +94,6 @@ def _entry(group: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
 
 def _pattern(first: str, last: str) -> str:
     """The pattern of texts that count upwards."""
-    match, end = _LAST_NUMBER.fullmatch(first), _LAST_NUMBER.fullmatch(last)
-    assert match and end, "texts that count have a number"
-    return f"{match[1]}[{match[2]}-{end[2]}]{match[3]}"
+    parts, ends = _NUMBER.split(first), _NUMBER.split(last)
+    (at,) = _differences(parts, ends)
+    return "".join([*parts[:at], f"[{parts[at]}-{ends[at]}]", *parts[at + 1 :]])

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from launcher.specs.cluster_file import ClusterFile, Exclusion, HostDefaults, HostEntry
-from launcher.specs.container import Container
+from launcher.specs.container import Container, ContainerChanges
 from launcher.specs.device import Device, Level, LevelAddress
 from launcher.specs.login import Ssh
 from launcher.specs.placeholders import PLACEHOLDERS
@@ -53,17 +53,17 @@ A restart from a checkpoint adds `--<resume_arg>=<checkpoint>` as the last argum
 Values of `env` are taken as they are written: `1.10` stays `1.10`, `true` is the text `true`. For an empty value, write
 `""`.
 
-The variables by which ranks know who they are and find each other follow from `ranks` and the cluster; a recipe that sets
-one is refused. So that nothing of another launcher leaks into a rank, these and OMP_NUM_THREADS are not inherited from the
-shell; all else is. On CPU each rank has OMP_NUM_THREADS=1 unless the recipe says otherwise, since ranks share the cores.
-[The environment of a rank](environment.md) has them all, by framework.
+The variables by which ranks know who they are and find each other follow from `ranks` and the cluster; a recipe that
+sets one is refused. So that nothing of another launcher leaks into a rank, these and OMP_NUM_THREADS are not inherited
+from the shell; all else is. On CPU each rank has OMP_NUM_THREADS=1 unless the recipe says otherwise, since ranks share
+the cores. [The environment of a rank](environment.md) has them all, by framework.
 
 ## Which device a rank has
 
 Ranks fill the hosts in order, spares last, the devices of a host by ascending id, one rank a device. A MindSpore job on
 NPUs of several hosts numbers its ranks in the order of the hosts' `server_id` (the address, unless given) as texts,
-which is what MindSpore asks of a rank table. PyTorch scripts select `npu:LOCAL_RANK`: where a host's devices are not 0
-to n-1, ASCEND_RT_VISIBLE_DEVICES makes that right.
+those of one super pod together, which is what MindSpore asks of a rank table. PyTorch scripts select `npu:LOCAL_RANK`:
+where a host's devices are not 0 to n-1, ASCEND_RT_VISIBLE_DEVICES makes that right.
 """
 
 _PLACEHOLDERS = """\
@@ -134,6 +134,7 @@ def reference() -> str:
         _section("`devices`", Device, level=3),
         _section("`devices.levels`", Level, level=3),
         _section("`devices.levels.addresses`", LevelAddress, level=3),
+        _section("`hosts.container`", ContainerChanges, level=3),
         _servers(),
         _section("`defaults`", HostDefaults, level=3),
         _section("`exclude`", Exclusion, level=3),

@@ -50,10 +50,11 @@ def seats_beside(state: RunState, cluster: Cluster, ranks: Sequence[int], gone: 
             return None
         seats[number] = Slot(host=rank.host, device=rank.slot)
     usable = usable_slots(cluster, gone)
+    stays, taken = set(usable), set(seats.values())
+    spares = (slot for slot in usable if slot not in taken)
     for number in ranks:
-        spare = next((slot for slot in usable if slot not in seats.values()), None)
-        if seats[number] not in usable and spare is not None:
-            seats[number] = spare
+        if seats[number] not in stays:
+            seats[number] = next(spares, seats[number])
     return tuple(seats[number] for number in sorted(seats))
 
 

@@ -15,7 +15,7 @@ from launcher.errors import InfrastructureError
 from launcher.hosts.affinity import NearCpus, near_cpus
 from launcher.hosts.reach import ThisMachine
 from launcher.hosts.set_env import host_environment
-from launcher.hosts.this_machine import is_this_machine
+from launcher.hosts.this_machine import device_ids, is_this_machine, machine_root
 from launcher.planning import Checkpoints, LaunchPlan, Place, plan
 from launcher.runs.events import AttemptStarted, Slot
 from launcher.runs.store import RunDirectory, cache_directory, write_file
@@ -104,7 +104,7 @@ def plan_attempt(
 
 
 def _look_at_hosts(recipe: Recipe, cluster: Cluster, run: RunDirectory) -> dict[str, Any]:
-    """What a plan has to know of NPU hosts: what set_env.sh leaves there, and which processors are near to devices.
+    """What a plan has to know of NPU hosts: which NPUs are there, near to which processors, and what set_env.sh leaves.
 
     CANN is where the cluster says; else the one that the run began with; else what the launching shell has set up
     (ASCEND_HOME_PATH), or the installer's own place. Of hosts other than this machine nothing is known, and their ranks
@@ -127,6 +127,7 @@ def _look_at_hosts(recipe: Recipe, cluster: Cluster, run: RunDirectory) -> dict[
         near, trouble = near_cpus(host.name, reach.run(["npu-smi", "info", "-t", "topo"], timeout=_TOPOLOGY_LIMIT))
         warnings += [trouble] if trouble else []
     return {
+        "devices_there": ((host.name, device_ids(machine_root())),),
         "host_environments": () if environment is None else (environment,),
         "near_cpus": near,
         "warnings": tuple(warnings),

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 
+from launcher.cli.main import main
 from launcher.errors import ExitCode
 from launcher.runs.store import all_runs
-from tests.end_to_end import npu_launch, write_python_recipe, write_recipe
+from tests.end_to_end import Outcome, write_python_recipe, write_recipe
 from tests.site import Process, SimulatedHost, Site
 
 pytestmark = pytest.mark.usefixtures("home")
+
+NOWHERE = "255.255.255.255"  # to which no kernel connects: refused at once, with a network and without
+Command = Callable[..., Outcome]
 
 TEXT = {"type": ["string", "null"]}
 NUMBER = {"type": ["integer", "null"]}
@@ -66,6 +70,17 @@ DOCUMENT = fixed(
 
 
 @pytest.fixture
+def npu_launch(capsys: pytest.CaptureFixture[str]) -> Command:
+    """The command, in this process."""
+
+    def command(*arguments: str | Path) -> Outcome:
+        code = main([*map(str, arguments)])
+        return Outcome(code, *capsys.readouterr())
+
+    return command
+
+
+@pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimulatedHost:
     """This machine, with eight NPUs."""
     (host,) = Site(tmp_path / "site", 1, "910B3").hosts
@@ -82,7 +97,7 @@ def cluster(tmp_path: Path, machine: SimulatedHost) -> Path:
     return path
 
 
-def test_a_sound_cluster_is_told_on_stdout_and_nothing_stands_in_the_way(cluster: Path) -> None:
+def test_a_sound_cluster_is_told_on_stdout_and_nothing_stands_in_the_way(npu_launch: Command, cluster: Path) -> None:
     done = npu_launch("check", cluster)
     assert done.code == ExitCode.OK, done.out
     first, host, *_, last = done.out.splitlines()
@@ -93,7 +108,9 @@ def test_a_sound_cluster_is_told_on_stdout_and_nothing_stands_in_the_way(cluster
     assert all_runs() == []
 
 
-def test_a_refusal_is_exit_code_3_and_comes_with_its_remedy(machine: SimulatedHost, cluster: Path) -> None:
+def test_a_refusal_is_exit_code_3_and_comes_with_its_remedy(
+    npu_launch: Command, machine: SimulatedHost, cluster: Path
+) -> None:
     machine.device(3).processes = (Process(pid=2**22 + 7, name="python3", memory=50000),)
     done = npu_launch("check", cluster)
     assert done.code == ExitCode.PREFLIGHT_REFUSED
@@ -102,7 +119,7 @@ def test_a_refusal_is_exit_code_3_and_comes_with_its_remedy(machine: SimulatedHo
     assert done.out.rstrip().endswith("1 refusal: a run would be refused")
 
 
-def test_warnings_are_exit_code_0(machine: SimulatedHost, cluster: Path) -> None:
+def test_warnings_are_exit_code_0(npu_launch: Command, machine: SimulatedHost, cluster: Path) -> None:
     machine.device(3).health = "Warning"
     done = npu_launch("check", cluster)
     assert done.code == ExitCode.OK
@@ -110,7 +127,7 @@ def test_warnings_are_exit_code_0(machine: SimulatedHost, cluster: Path) -> None
 
 
 def test_a_recipe_is_known_by_its_content_and_told_with_its_ranks(
-    machine: SimulatedHost, cluster: Path, tmp_path: Path
+    npu_launch: Command, machine: SimulatedHost, cluster: Path, tmp_path: Path
 ) -> None:
     machine.device(3).health = "Alarm"
     recipe = write_recipe(tmp_path, "true", name="job", ranks=4, cluster="cluster.yaml")
@@ -122,14 +139,14 @@ def test_a_recipe_is_known_by_its_content_and_told_with_its_ranks(
     assert npu_launch("check", fewer, "-c", cluster).code == ExitCode.OK
 
 
-def test_a_recipe_on_this_machines_cpu(tmp_path: Path) -> None:
+def test_a_recipe_on_this_machines_cpu(npu_launch: Command, tmp_path: Path) -> None:
     done = npu_launch("check", write_recipe(tmp_path, "true", data=["gone"]))
     assert done.code == ExitCode.PREFLIGHT_REFUSED
     assert f"data: {tmp_path}/gone is not there" in done.out
     assert "npu-smi" not in done.out
 
 
-def test_what_a_run_would_say_of_script_and_framework_is_told_too(tmp_path: Path) -> None:
+def test_what_a_run_would_say_of_script_and_framework_is_told_too(npu_launch: Command, tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path, "true")
     (tmp_path / "test.sh").chmod(0o644)
     assert "script is not executable" in npu_launch("check", recipe).out
@@ -139,16 +156,19 @@ def test_what_a_run_would_say_of_script_and_framework_is_told_too(tmp_path: Path
         assert "pip install torch" in done.out
 
 
-def test_a_job_for_hosts_elsewhere_is_told_that_ranks_are_not_started_there(tmp_path: Path) -> None:
+def test_a_job_for_hosts_elsewhere_is_told_that_ranks_are_not_started_there(
+    npu_launch: Command, tmp_path: Path
+) -> None:
     far = tmp_path / "far.yaml"
-    hosts = [{"name": "far", "address": "192.0.2.77", "devices": 8}]
+    hosts = [{"name": "far", "address": NOWHERE, "devices": 8}]
     far.write_text(json.dumps({"name": "far", "soc": "CPU", "hosts": hosts, "ssh": {"config": "none"}}))
     done = npu_launch("check", write_recipe(tmp_path, "true"), "-c", far)
     assert done.code == ExitCode.PREFLIGHT_REFUSED
-    assert "note    cluster far has hosts that are not this machine: far (192.0.2.77)" in done.out
+    assert "refuse  far: " in done.out  # it cannot be reached
+    assert f"note    cluster far has hosts that are not this machine: far ({NOWHERE})" in done.out
 
 
-def test_json_keeps_to_its_schema(machine: SimulatedHost, cluster: Path, tmp_path: Path) -> None:
+def test_json_keeps_to_its_schema(npu_launch: Command, machine: SimulatedHost, cluster: Path, tmp_path: Path) -> None:
     for number in (2, 3):
         machine.device(number).health = "Alarm"
     recipe = write_recipe(tmp_path, "true", name="job", ranks=8, cluster="cluster.yaml")
@@ -164,7 +184,9 @@ def test_json_keeps_to_its_schema(machine: SimulatedHost, cluster: Path, tmp_pat
         assert len(found["hosts"][0]["npus"]) == 8
 
 
-def test_json_of_a_host_that_does_not_answer_has_nulls(machine: SimulatedHost, cluster: Path) -> None:
+def test_json_of_a_host_that_does_not_answer_has_nulls(
+    npu_launch: Command, machine: SimulatedHost, cluster: Path
+) -> None:
     machine.state.absent = ("python3",)
     done = npu_launch("check", cluster, "--json")
     assert done.code == ExitCode.PREFLIGHT_REFUSED
@@ -175,7 +197,7 @@ def test_json_of_a_host_that_does_not_answer_has_nulls(machine: SimulatedHost, c
     assert found["findings"][0]["check"] == "reach"
 
 
-def test_what_hosts_say_cannot_move_the_cursor(machine: SimulatedHost, cluster: Path) -> None:
+def test_what_hosts_say_cannot_move_the_cursor(npu_launch: Command, machine: SimulatedHost, cluster: Path) -> None:
     machine.device(0).processes = (Process(pid=2**22 + 7, name="\x1b[31m训练\x07", memory=1),)
     machine.answer("hccn_tool -i 2 -link -g", "连接\x1b]0;gone\x07状态\r\x9b2J")
     done = npu_launch("check", cluster)
@@ -188,12 +210,12 @@ def test_what_hosts_say_cannot_move_the_cursor(machine: SimulatedHost, cluster: 
     [
         (b"", "empty"),
         (b"\x00\xff\xfe", "UTF-8"),
-        (b"hosts: [", "YAML"),
         (b"name: x\nhosts: 3\n", "hosts"),
-        (b"- 1\n", "mapping"),
     ],
 )
-def test_a_file_that_is_no_spec_is_a_usage_error(tmp_path: Path, content: bytes, says: str) -> None:
+def test_a_file_that_is_no_spec_is_a_usage_error(
+    npu_launch: Command, tmp_path: Path, content: bytes, says: str
+) -> None:
     path = tmp_path / "spec.yaml"
     path.write_bytes(content)
     done = npu_launch("check", path)
@@ -202,26 +224,14 @@ def test_a_file_that_is_no_spec_is_a_usage_error(tmp_path: Path, content: bytes,
     assert done.out == ""
 
 
-def test_a_cluster_beside_a_cluster_is_a_usage_error(cluster: Path) -> None:
+def test_a_cluster_beside_a_cluster_is_a_usage_error(npu_launch: Command, cluster: Path) -> None:
     done = npu_launch("check", cluster, "-c", cluster)
     assert done.code == ExitCode.USAGE
     assert "-c names another" in done.err
 
 
-@pytest.mark.parametrize("command", ["check", "run", "rerun"])
-def test_a_level_that_is_none_is_a_usage_error(tmp_path: Path, command: str) -> None:
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_a_level_that_is_none_is_a_usage_error(npu_launch: Command, tmp_path: Path, command: str) -> None:
     done = npu_launch(command, write_recipe(tmp_path, "true"), "--preflight", "quick")
     assert done.code == ExitCode.USAGE
     assert "--preflight is 'quick'" in done.err
-
-
-def test_hosts_that_cannot_be_reached_are_told_within_the_budget(tmp_path: Path) -> None:
-    path = tmp_path / "far.yaml"
-    ssh = {"config": "none", "user": "nobody"}
-    hosts = [{"name": "far", "address": "192.0.2.77", "devices": 8}]
-    path.write_text(json.dumps({"name": "far", "soc": "Ascend910B3", "hosts": hosts, "ssh": ssh}))
-    began = time.monotonic()
-    done = npu_launch("check", path)
-    assert time.monotonic() - began < 20
-    assert done.code == ExitCode.PREFLIGHT_REFUSED
-    assert "refuse  far: " in done.out

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from launcher.cli.main import main
+from launcher.errors import ExitCode
 from launcher.specs import load_cluster
 from tests.hosts.ssh.server import Server, make_key, sshd
 from tests.site import SimulatedHost, Site
@@ -19,7 +21,7 @@ from tests.site import SimulatedHost, Site
 
 def discover(host: SimulatedHost | None, *arguments: str, home: Path | None = None) -> subprocess.CompletedProcess[str]:
     """The command as a person on that host would give it; on None, a machine without NPUs."""
-    environment = {**os.environ, **(host.environment if host else {"NPU_LAUNCH_ROOT": "/nowhere"})}
+    environment = {**os.environ, **(host.environment if host else {"NPU_LAUNCH_ROOT": str(Path(__file__).parent)})}
     environment |= {"HOME": str(home)} if home else {}
     command = [sys.executable, "-m", "launcher.cli.main", "discover", *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True)
@@ -64,6 +66,13 @@ def test_a_machine_without_npus_is_told_and_nothing_is_written(tmp_path: Path) -
     assert not (tmp_path / "cluster.yaml").exists()
 
 
+def test_a_root_that_is_not_there_is_an_error(host: SimulatedHost) -> None:
+    host.root.rename(host.folder / "moved")
+    done = discover(host)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "NPU_LAUNCH_ROOT" in done.stderr
+
+
 def test_a_host_that_cannot_be_reached_is_an_error_and_not_this_machine(host: SimulatedHost) -> None:
     done = discover(host, "no-such-host.invalid")
     assert (done.returncode, done.stdout) == (4, "")
@@ -75,6 +84,9 @@ def test_a_host_that_cannot_be_reached_is_an_error_and_not_this_machine(host: Si
     [
         (["node[1-"], "bracket"),
         (["a b"], "a b"),
+        (["../x"], "../x"),
+        (["10.0.0.300"], "no IP address"),
+        (["fd00::1", "[fd00:0::1]"], "again"),
         (["a", "a"], "again"),
         (["--soc", "Ascend910A"], "--from"),
         (["--devices", "many"], "whole number"),
@@ -82,11 +94,14 @@ def test_a_host_that_cannot_be_reached_is_an_error_and_not_this_machine(host: Si
         (["a", "--from", "b"], "both"),
     ],
 )
-def test_what_is_wrong_on_the_command_line_is_told(host: SimulatedHost, arguments: list[str], says: str) -> None:
-    done = discover(host, *arguments)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert says in done.stderr
-    assert "Traceback" not in done.stderr
+def test_what_is_wrong_on_the_command_line_is_told(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], says: str
+) -> None:
+    assert main(["discover", *arguments]) == ExitCode.USAGE
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert says in said.err
+    assert "Traceback" not in said.err
 
 
 def test_a_file_that_is_there_is_not_overwritten(host: SimulatedHost, tmp_path: Path) -> None:
@@ -94,6 +109,12 @@ def test_a_file_that_is_there_is_not_overwritten(host: SimulatedHost, tmp_path: 
     out.write_text("mine")
     assert discover(host, "--out", str(out)).returncode == 2
     assert out.read_text() == "mine"
+
+
+def test_a_folder_that_is_not_there_is_told_before_anybody_is_asked(host: SimulatedHost, tmp_path: Path) -> None:
+    done = discover(host, "no-such-host.invalid", "--out", str(tmp_path / "no/cluster.yaml"))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{tmp_path}/no: is no folder" in done.stderr
 
 
 def test_a_rank_table_becomes_a_spec_without_asking_anybody(tmp_path: Path) -> None:

@@ -14,7 +14,10 @@ from launcher.cli import ps
 from launcher.cli.main import app, main, with_command
 from launcher.errors import ExitCode, InfrastructureError, UsageError
 
-COMMANDS = ("run", "plan", "ps", "status", "logs", "stop", "rerun", "up", "down")
+COMMANDS = (
+    *("run", "plan", "check", "ps", "status", "logs", "stop", "rerun", "up", "down"),
+    *("ranktable", "schema", "discover"),
+)
 
 
 def npu_launch(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -84,7 +87,7 @@ def test_a_wrong_command_line_exits_2_with_one_message(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["plan", "r.yaml", "-o", "xml"], "-o is 'xml'\n  expected  text, json or sh\n"),
+        (["plan", "r.yaml", "-o", "xml"], "-o is 'xml'\n  expected  text, json, sh, docker, slurm or k8s\n"),
         (["run", "r.yaml", "--max-restarts", "x"], "--max-restarts is 'x'\n  expected  a whole number from 0 up\n"),
         (["logs", "-n", "-1"], "-n is '-1'\n  expected  a whole number from 0 up\n"),
     ],

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from launcher.cli.main import main
 from launcher.errors import ExitCode
 from tests.end_to_end import latest, npu_launch, write_recipe
 
@@ -28,7 +29,7 @@ def test_a_folder_of_scripts_starts_the_job(tmp_path: Path) -> None:
     recipe, out = write_recipe(tmp_path, SAY, env={"COLOUR": "blue"}), tmp_path / "a folder"
     done = npu_launch("plan", recipe, "-o", "sh", "--out", out)
     assert (done.code, done.out) == (ExitCode.OK, "")
-    assert f"wrote launch.sh, rank_0.sh to rank_3.sh into {out}; next:\n  {out}/launch.sh" in done.err
+    assert f"wrote launch.sh, rank_0.sh to rank_3.sh into {out}; next:\n  '{out}/launch.sh'" in done.err
     modes = {file.name: file.stat().st_mode & 0o777 for file in out.iterdir() if file.suffix == ".sh"}
     assert modes == dict.fromkeys(["launch.sh", *(f"rank_{rank}.sh" for rank in range(4))], 0o755)
     started = subprocess.run([out / "launch.sh"], capture_output=True, text=True, timeout=60)
@@ -97,6 +98,7 @@ def test_a_cluster_without_an_image_is_refused(tmp_path: Path) -> None:
     ("options", "message"),
     [
         (("--out", "x"), "--out writes scripts\n  expected  -o sh, docker, slurm or k8s with it"),
+        (("-o", "sh", "--out", ""), "--out is ''\n  expected  a folder, . for this one"),
         (("--sbatch", "time=1"), "--sbatch is for -o slurm"),
         (("-o", "sh", "--diff", "latest"), "--diff is read, not run"),
         (("--explain", "0", "--diff", "latest"), "--diff and --explain do not go together"),
@@ -108,10 +110,13 @@ def test_a_cluster_without_an_image_is_refused(tmp_path: Path) -> None:
         (("-o", "slurm", "--sbatch", "a\x1b[2J=1"), "--sbatch is 'a=1'"),
     ],
 )
-def test_what_does_not_fit_is_refused(tmp_path: Path, options: tuple[str, ...], message: str) -> None:
-    done = npu_launch("plan", write_recipe(tmp_path, SAY), *options)
-    assert (done.code, done.out) == (ExitCode.USAGE, "")
-    assert message in done.err
+def test_what_does_not_fit_is_refused(
+    tmp_path: Path, options: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plan", str(write_recipe(tmp_path, SAY)), *options]) == ExitCode.USAGE
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert message in err
 
 
 def test_what_changed_since_a_run_is_shown(tmp_path: Path) -> None:

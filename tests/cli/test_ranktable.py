@@ -105,6 +105,7 @@ def test_a_file_that_is_no_rank_table_is_not_overwritten(folder: Path, capsys: C
         (["two.yaml", "--ranks", "0"], "--ranks is '0'"),
         (["two.yaml", "--ranks", "99"], "99 ranks, but cluster two has 4 devices"),
         (["two.yaml", "--out", "table.txt"], "ends in .json"),
+        (["two.yaml", "--out", ""], "--out is empty"),
         (["two.yaml", "--out", "nosuch/hccl.json"], "nosuch: no such folder"),
         (["two.yaml", "--out", "nosuch/"], "nosuch: no such folder"),
         (["two.yaml", "--json"], "go with --check"),
@@ -205,6 +206,8 @@ def test_the_worst_files_are_told_in_a_line_of_printable_text(content: bytes, wo
         (lambda path: path.mkdir(), "hccl.json", "file-unreadable"),
         (lambda path: os.mkfifo(path), "hccl.json", "file-unreadable"),
         (lambda path: path.symlink_to("real.json"), "hccl.json", "file-is-a-link"),
+        (lambda path: path.symlink_to(path), "hccl.json", "file-unreadable"),
+        (lambda path: None, "real.json/hccl.json", "file-unreadable"),
         (lambda path: path.write_bytes(Path("real.json").read_bytes()), "hccl.txt", "file-name"),
     ],
 )
@@ -257,6 +260,14 @@ def test_the_odd_one_of_table_hccn_conf_and_hccn_tool_is_named(site: Site) -> No
     assert "refused  node-001  odd: /dev" in done.stdout
     document = json.loads(check_on_site(site, "--json").stdout)
     assert [(each["device"], each["odd"]) for each in document["mismatches"]] == [(2, ["rank table"]), (3, ["/dev"])]
+
+
+def test_a_table_of_other_hosts_is_said_not_to_be_compared(site: Site) -> None:
+    path = Path("site.json")
+    path.write_text(path.read_text().replace("127.0.0.1", "elsewhere"))
+    done = check_on_site(site)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "none of its servers is one of the cluster" in done.stdout
 
 
 def test_a_host_that_cannot_be_asked_is_told(site: Site) -> None:

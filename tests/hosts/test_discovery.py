@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from launcher.errors import InfrastructureError, PreflightError
+from launcher.errors import InfrastructureError, PreflightError, UsageError
 from launcher.hosts import resolve_cluster
 from launcher.hosts.discovery import Discovery, discover
 from launcher.hosts.discovery_text import write_discovery
 from launcher.hosts.report import HostReport
 from launcher.hosts.survey import Request, survey_hosts
 from launcher.specs import Cluster, Framework, Host, Recipe, load_cluster
-from tests.site import Site
+from tests.site import SimulatedHost, Site
 
 
 def found_on(site: Site, names: Sequence[str] = ()) -> Discovery:
@@ -75,6 +75,33 @@ def test_an_address_that_is_there_twice_or_of_another_family_is_left_out_and_tol
     assert "node-002 device 0: 192.1.0.1 is the address of node-001 device 0, too" in found.remarks.loud
     assert any("IPv6, and others are IPv4" in remark for remark in found.remarks.loud)
     assert loaded(found, tmp_path) == found.cluster
+
+
+def test_an_address_counts_as_hccn_tool_has_it_also_of_a_device_that_npu_smi_does_not_list(tmp_path: Path) -> None:
+    site = Site(tmp_path / "site")
+    site.hosts[0].set(hccn_conf={})
+    site.hosts[0].device(5).listed = False
+    site.hosts[0].answer("npu-smi info", "dcmi module initialize failed. ret is -8005\n", code=1)
+    found = found_on(site)
+    assert [device.ip for device in found.cluster.hosts[0].device_list] == [
+        device.ip for device in site.hosts[0].state.devices
+    ]
+    assert found.remarks.devices == {}
+
+
+def test_a_host_without_any_device_node_is_told_and_its_addresses_are_not_said_to_be_unset(
+    tmp_path: Path,
+) -> None:
+    site = Site(tmp_path / "site")
+    with site.hosts[0].changing():
+        site.hosts[0].state.hccn_conf = {}
+        for device in site.hosts[0].state.devices:
+            device.node = False
+    found = found_on(site)
+    assert found.remarks.loud[0] == (
+        "node-001: there is no /dev/davinciN: no process can use the NPUs that npu-smi knows"
+    )
+    assert "- {id: 4}  # its address could not be told\n" in write_discovery(found)
 
 
 def test_faults_are_said_beside_their_devices(tmp_path: Path) -> None:
@@ -161,6 +188,13 @@ def test_a_host_asked_for_by_its_address_gets_its_own_name(tmp_path: Path) -> No
     assert [host.name for host in found.cluster.hosts] == ["node-001", "gpu-two"]
 
 
+def test_a_host_asked_for_by_an_ipv6_address_gets_its_own_name_too(tmp_path: Path) -> None:
+    site = Site(tmp_path / "site")
+    host = Host(name="host-1", address="fd00::1", devices=1)
+    found = discover("found", [host], survey_hosts([host], Request(), lambda _: site.reach("node-001"), 30))
+    assert [(host.name, host.address) for host in found.cluster.hosts] == [("node-001", "fd00::1")]
+
+
 def test_what_a_host_says_of_itself_cannot_break_the_file(tmp_path: Path) -> None:
     site = Site(tmp_path / "site")
     host = site.hosts[0]
@@ -178,12 +212,58 @@ def _fields(site: Site) -> dict[str, object]:
     return vars(replace(report))
 
 
-def test_the_cluster_auto_is_the_npus_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimulatedHost:
+    """A simulated host that this machine is taken for."""
     host = Site(tmp_path / "site").hosts[0]
     for name, value in host.environment.items():
         monkeypatch.setenv(name, value)
-    (tmp_path / "run.sh").touch()
-    recipe = Recipe(name="r", framework=Framework.PLAIN, ranks=2, script=str(tmp_path / "run.sh"))
-    cluster = resolve_cluster(recipe, None)
+    monkeypatch.delenv("ASCEND_RT_VISIBLE_DEVICES", raising=False)
+    return host
+
+
+def auto(folder: Path) -> Cluster:
+    (folder / "run.sh").touch()
+    return resolve_cluster(Recipe(name="r", framework=Framework.PLAIN, ranks=2, script=str(folder / "run.sh")), None)
+
+
+def test_the_cluster_auto_is_the_npus_of_this_machine(here: SimulatedHost, tmp_path: Path) -> None:
+    cluster = auto(tmp_path)
     assert (cluster.soc, cluster.hosts[0].address, cluster.device_count) == ("Ascend910B3", "127.0.0.1", 8)
     assert cluster.hosts[0].device_list[3].ip == "192.4.0.1"
+
+
+def test_a_root_that_is_not_there_is_an_error_and_never_a_machine_without_npus(
+    here: SimulatedHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NPU_LAUNCH_ROOT", str(tmp_path / "gone"))
+    with pytest.raises(UsageError, match=r"NPU_LAUNCH_ROOT is .*gone', which is no folder"):
+        auto(tmp_path)
+
+
+def test_the_cluster_auto_takes_the_npus_that_the_shell_shows_and_says_which(
+    here: SimulatedHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("ASCEND_RT_VISIBLE_DEVICES", "1,6")
+    assert [device.id for device in auto(tmp_path).hosts[0].device_list] == [1, 6]
+    assert caplog.messages == [
+        "npu-launch: ASCEND_RT_VISIBLE_DEVICES=1,6: of 8 NPUs these are taken: /dev/davinci1, /dev/davinci6"
+    ]
+
+
+def test_visible_devices_that_cannot_be_honoured_are_refused(
+    here: SimulatedHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASCEND_RT_VISIBLE_DEVICES", "0,8")
+    with pytest.raises(UsageError, match="names 8, and there are 8 NPUs"):
+        auto(tmp_path)
+
+
+def test_the_tools_are_not_asked_with_visible_devices_which_they_do_not_go_with(
+    here: SimulatedHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tool = here.bin / "hccn_tool"
+    tool.write_text(f'#!/bin/sh\n[ -z "${{ASCEND_RT_VISIBLE_DEVICES+x}}" ] || touch {tmp_path}/given\n')
+    monkeypatch.setenv("ASCEND_RT_VISIBLE_DEVICES", "0")
+    auto(tmp_path)
+    assert not (tmp_path / "given").exists()

@@ -15,7 +15,9 @@ from launcher.hosts.reading.request import Level
 from launcher.hosts.report import Clock, Health, HostReport, Npu, Port
 from launcher.hosts.survey import Request, survey_hosts
 from launcher.planning.placement import place_ranks
-from launcher.planning.ranktable import RankTable, Severity, rank_table, read_table
+from launcher.planning.ranktable.formats import RankTable, rank_table
+from launcher.planning.ranktable.reading import read_table
+from launcher.planning.topology import Severity
 from launcher.specs import Cluster, Host, recipe_from_mapping
 from tests.site import Site
 
@@ -139,6 +141,15 @@ def test_one_address_in_two_spellings_is_one_address() -> None:
         "hosts": [{"name": "node-0", "address": "10.0.0.1", "devices": [{"id": 0, "ip": "fd00::1"}]}],
     }
     assert compared(Cluster.model_validate(values), node_0={"conf": {0: "fd00:0:0::1"}}) == ()
+
+
+def test_a_server_in_another_spelling_is_the_host_of_that_address() -> None:
+    device = {"id": 0, "ip": "192.168.0.1"}
+    values = {"name": "c", "soc": "Ascend910B3", "hosts": [{"name": "n", "address": "fd00::1", "devices": [device]}]}
+    hosts = Cluster.model_validate(values)
+    table = read_table(table_of(hosts).to_json().replace("fd00::1", "fd00:0:0::1"), "")
+    assert hosts_of(table, hosts.hosts) == hosts.hosts
+    assert compared(hosts, table) == ()
 
 
 def test_a_device_that_the_host_has_not_makes_the_table_the_odd_one() -> None:

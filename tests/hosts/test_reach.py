@@ -5,7 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
+
+import psutil
+import pytest
 
 from launcher.hosts.reach import ThisMachine
 
@@ -36,6 +40,20 @@ def test_a_child_that_left_the_group_does_not_hold_the_answer_up(tmp_path: Path)
     answer = HERE.run(["sh", "-c", script], timeout=0.5)
     os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
     assert (answer.code, answer.stdout) == (None, b"so far\n")
+
+
+def test_an_interrupt_ends_the_command_as_well(tmp_path: Path) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGUSR1, interrupted)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            HERE.run(["sh", "-c", f"cat; echo $$ > {tmp_path}/pid; kill -USR1 $PPID; sleep 1000"], timeout=60)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    with suppress(psutil.NoSuchProcess):
+        psutil.Process(int((tmp_path / "pid").read_text())).wait(20)
 
 
 def test_the_environment_is_added_to_our_own() -> None:

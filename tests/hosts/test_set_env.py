@@ -111,6 +111,15 @@ def test_the_drivers_libraries_are_added_when_the_script_lacks_them(cann: Path) 
     assert environment(cann).appended["LD_LIBRARY_PATH"].startswith(f"{libraries}/common")
 
 
+def test_a_host_that_speaks_chinese_has_the_same_folders(cann: Path, tmp_path: Path) -> None:
+    (cann.parent / "driver/lib64").mkdir(parents=True)
+    speaker = tmp_path / "bin/stat"
+    speaker.parent.mkdir()
+    speaker.write_text('#!/bin/sh\nPATH=/usr/bin:/bin\nstat "$@" | sed s/directory/目录/\n')
+    speaker.chmod(0o755)
+    assert environment(cann, machine=CountingMachine(PATH=f"{speaker.parent}:/usr/bin:/bin")).appended
+
+
 def test_values_of_any_text_pass(cann: Path) -> None:
     (cann / "set_env.sh").write_text("export A=$'1\\n2=3' B='训练' C= \nf() { :; }\nexport -f f\n")
     assert dict(environment(cann).variables) == {"A": "1\n2=3", "B": "训练", "C": ""}
@@ -119,6 +128,17 @@ def test_values_of_any_text_pass(cann: Path) -> None:
 def test_a_script_that_talks_does_no_harm(cann: Path) -> None:
     (cann / "set_env.sh").write_text("echo A=2; printf 'B=3\\0'; export A=1; cat\n")
     assert dict(environment(cann).variables) == {"A": "1"}
+
+
+def test_a_script_that_breaks_its_own_shell_does_no_harm(cann: Path) -> None:
+    (cann / "set_env.sh").write_text("trap 'echo bye' EXIT; set -- a b; file=/x; export A=1; unset PATH HOME\n")
+    found = environment(cann)
+    assert (dict(found.variables), dict(found.prepended)) == ({"A": "1"}, {})
+
+
+def test_a_rank_of_another_job_that_a_script_names_is_not_taken(cann: Path) -> None:
+    (cann / "set_env.sh").write_text("export OMP_NUM_THREADS=4 OMPI_COMM_WORLD_RANK=7 RANK_TABLE_FILE=/old\n")
+    assert dict(environment(cann).variables) == {"OMP_NUM_THREADS": "4"}
 
 
 # -- where it is looked for --------------------------------------------------------------------------------------------
@@ -178,6 +198,15 @@ def test_another_version_behind_the_same_link_is_a_change(cann: Path, tmp_path: 
         latest.unlink(missing_ok=True)
         latest.symlink_to(version)
         environment(latest, cache, machine)
+    assert machine.sourced == 2
+
+
+def test_a_new_toolkit_behind_a_script_that_stays_is_a_change(cann: Path, tmp_path: Path) -> None:
+    machine, cache = CountingMachine(), tmp_path / "cache"
+    for version in ("8.0", "8.1"):
+        (cann / "next").symlink_to(version)
+        (cann / "next").replace(cann / "latest")
+        environment(cann, cache, machine)
     assert machine.sourced == 2
 
 

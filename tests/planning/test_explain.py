@@ -99,13 +99,19 @@ def test_an_explanation_is_a_value(recipe: Recipe) -> None:
     assert Explanation.model_validate_json(explanation.model_dump_json()) == explanation
 
 
+def test_what_is_doubtful_is_said_with_it(recipe: Recipe) -> None:
+    launch = planned(recipe, warnings=("HCCL may wait",))
+    text = render_explanation(explain(launch, recipe, CLUSTER, 0))
+    assert text.endswith("\nwarnings\n  HCCL may wait\n")
+
+
 def test_the_text_drives_no_terminal_and_shows_every_variable(recipe: Recipe) -> None:
     near = tuple(("a", device, tuple(range(24))) for device in range(8))
     launch = planned(recipe, host_environments=(HOST,), near_cpus=near)
     text = render_explanation(explain(launch, recipe, CLUSTER, 1))
     assert "B=x\\x1b[31m" in text
     assert "\x1b" not in text
-    assert "bound to processors 3,4,5," in text
+    assert "bound to processors 3-5," in text
     assert all(f"  {name}=" in text for name in launch.ranks[1].env)
     assert all(name in text for name in launch.unset)
 

@@ -76,6 +76,17 @@ def test_hosts_of_one_super_pod_stay_together() -> None:
     assert hosts_of(place_ranks(recipe(32), cluster(*hosts, spares=["a"]))) == ["b", "a", "c", "d"]
 
 
+def test_mindspore_ranks_follow_the_names_within_each_super_pod() -> None:
+    pods = {"c": "x", "a": "y", "d": "y", "b": "x"}
+    hosts = [{**with_ips(name, net), "super_pod": pod} for net, (name, pod) in enumerate(pods.items())]
+    assert hosts_of(place_ranks(recipe(32, "mindspore"), cluster(*hosts))) == ["a", "d", "b", "c"]
+
+
+def test_a_host_of_no_super_pod_keeps_its_place() -> None:
+    hosts = [with_ips("a", 1), {**with_ips("b", 2), "super_pod": "x"}, with_ips("c", 3)]
+    assert hosts_of(place_ranks(recipe(24), cluster(*hosts))) == ["a", "b", "c"]
+
+
 def test_containers_of_one_machine_stay_together() -> None:
     names = {"a": "m1", "b": "m2", "c": "m1"}
     hosts = [

@@ -18,8 +18,9 @@ from golden.regenerate import golden_plan
 from hypothesis import given, settings
 from spec_strategies import jobs
 
-from launcher.planning import LaunchPlan, Place, plan, render_sh, render_text
-from launcher.planning.model import Environment, HostEnvironment
+from launcher.planning import LaunchPlan, Place, plan
+from launcher.planning.model import Environment, HostEnvironment, RankProcess
+from launcher.planning.rendering import render_sh, render_text, sh_files
 from launcher.planning.shared import pattern
 from launcher.specs import Cluster, Host, recipe_from_mapping
 
@@ -88,19 +89,53 @@ def test_the_script_lets_independent_ranks_go_on(tmp_path: Path) -> None:
     assert [Path(rank.log).read_text() for rank in launch.ranks] == ["", "done\n", "done\n"]
 
 
+def is_gone(pid: int) -> bool:
+    """Whether a process has ended, be it that nobody has asked for its exit code."""
+    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
 def test_the_script_ends_what_a_rank_leaves_behind_and_overwrites_no_log(tmp_path: Path) -> None:
     (tmp_path / "one").write_text(f"#!{BASH}\nsleep 300 &\necho $!\n")
     (tmp_path / "one").chmod(0o755)
     launch = local_plan(tmp_path, script=str(tmp_path / "one"), ranks=1)
     assert run(launch, tmp_path).returncode == 0
-    left = int(Path(launch.ranks[0].log).read_text())
-    assert not psutil.pid_exists(left) or psutil.Process(left).status() == psutil.STATUS_ZOMBIE
+    assert is_gone(int(Path(launch.ranks[0].log).read_text()))
     again = run(launch, tmp_path)
     assert again.returncode == 2
     assert "is there already" in again.stderr
 
 
-def test_the_script_takes_its_ranks_with_it(tmp_path: Path) -> None:
+def test_what_a_rank_started_has_its_grace_and_no_more(tmp_path: Path) -> None:
+    child = """#!{bash}
+{bash} -c 'trap "sleep 0.2; echo saved; exit" TERM; echo up; while :; do sleep 0.1; done' &
+{bash} -c 'trap "" TERM; echo $$ up; while :; do sleep 0.1; done' &
+until (($(grep -c up "$LOG") == 2)); do sleep 0.05; done
+exit 3
+"""
+    (tmp_path / "one").write_text(child.replace("{bash}", BASH))
+    (tmp_path / "one").chmod(0o755)
+    log = "{attempt_dir}/ranks/{rank}/stdout.log"
+    launch = local_plan(tmp_path, script=str(tmp_path / "one"), ranks=1, grace=1, env={"LOG": log})
+    assert run(launch, tmp_path).returncode == 1
+    words = Path(launch.ranks[0].log).read_text().split()
+    assert "saved" in words
+    stubborn = int(next(word for word in words if word.isdecimal()))
+    while not is_gone(stubborn):
+        time.sleep(0.01)
+
+
+def test_a_log_that_cannot_be_made_ends_what_was_started(tmp_path: Path) -> None:
+    launch = local_plan(tmp_path, env={"FAILS": "none"}, ranks=2)
+    Path(launch.ranks[1].log).parent.parent.mkdir(parents=True)
+    Path(launch.ranks[1].log).parent.touch()
+    begin = time.monotonic()
+    done = run(launch, tmp_path)
+    assert (done.returncode, "mkdir: " in done.stderr) == (4, True)
+    assert time.monotonic() - begin < 30
+
+
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGHUP])
+def test_the_script_takes_its_ranks_with_it(tmp_path: Path, by: signal.Signals) -> None:
     script = tmp_path / "launch.sh"
     launch = local_plan(tmp_path, env={"FAILS": "none"}, ranks=2)
     script.write_text(render_sh(launch))
@@ -109,10 +144,34 @@ def test_the_script_takes_its_ranks_with_it(tmp_path: Path) -> None:
     while not all(log.is_file() and log.read_text().endswith("\n") for log in logs):
         assert running.poll() is None
         time.sleep(0.05)
-    running.send_signal(signal.SIGTERM)
+    running.send_signal(by)
     assert running.wait(30) == 130
     pids = [json.loads(log.read_text())["pid"] for log in logs]
     assert not [pid for pid in pids if psutil.pid_exists(pid)]
+
+
+def test_a_second_ctrl_c_ends_the_grace(tmp_path: Path) -> None:
+    (tmp_path / "one").write_text(f"#!{BASH}\ntrap '' TERM\necho up\nwhile :; do sleep 0.1; done\n")
+    (tmp_path / "one").chmod(0o755)
+    launch = local_plan(tmp_path, script=str(tmp_path / "one"), ranks=1, grace=1000)
+    (tmp_path / "launch.sh").write_text(render_sh(launch))
+    running = subprocess.Popen([BASH, str(tmp_path / "launch.sh")])
+    log = Path(launch.ranks[0].log)
+    while not (log.is_file() and log.read_text()):
+        time.sleep(0.05)
+    deadline = time.monotonic() + 30
+    while running.poll() is None and time.monotonic() < deadline:
+        running.send_signal(signal.SIGINT)
+        time.sleep(0.2)
+    assert running.wait(1) == 130
+
+
+def test_a_rank_table_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    launch = golden_plan().model_copy(update={"rank_table_path": str(tmp_path / "file" / "hccl.json")})
+    (tmp_path / "launch.sh").write_text(render_sh(launch))
+    asked = subprocess.run([BASH, "launch.sh", "node-a"], cwd=tmp_path, capture_output=True, text=True, timeout=20)
+    assert (asked.returncode, "mkdir: " in asked.stderr) == (4, True)
 
 
 def test_the_script_writes_the_rank_table_and_asks_which_host(tmp_path: Path) -> None:
@@ -149,9 +208,35 @@ def test_ranks_inherit_what_set_env_leaves_and_the_plan_wins(tmp_path: Path, mon
 
 
 def test_of_hosts_that_were_not_looked_at_the_script_sources_what_is_there() -> None:
-    text = render_sh(golden_plan(), "/opt/cann/latest")
+    text = render_sh(golden_plan(), {"node-a": "/opt/cann/latest"})
     assert "for file in /opt/cann/latest/set_env.sh /opt/cann/set_env.sh; do" in text
     assert "set_env.sh" not in render_sh(with_set_env(golden_plan()))
+
+
+def test_each_host_sources_from_where_its_own_cann_is(tmp_path: Path) -> None:
+    folders = {"node-a": str(tmp_path / "a"), "node-b": str(tmp_path / "b")}
+    for folder in map(Path, folders.values()):
+        folder.mkdir()
+        (folder / "set_env.sh").write_text(f"export CANN_HOME={folder.name}\nfalse\n")
+    asking = golden_plan().model_copy(update={"services": (), "rank_table": None})
+    asking = asking.model_copy(update={"ranks": tuple(asks(rank, tmp_path) for rank in asking.ranks)})
+    (tmp_path / "launch.sh").write_text(render_sh(asking, folders))
+    for file in sh_files(asking, folders):
+        (tmp_path / "scripts" / file.name).parent.mkdir(exist_ok=True)
+        (tmp_path / "scripts" / file.name).write_text(file.text)
+    for script in (tmp_path / "launch.sh", tmp_path / "scripts" / "launch.sh"):
+        for host in folders:
+            subprocess.run([BASH, str(script), host], check=True, timeout=60)
+        assert [Path(rank.log).read_text() for rank in asking.ranks] == ["a\n", "a\n", "b\n", "b\n"]
+        shutil.rmtree(tmp_path / "ranks")
+
+
+def asks(rank: RankProcess, folder: Path) -> RankProcess:
+    """The rank as one that says where CANN is, with its folders elsewhere."""
+    own = folder / "ranks" / str(rank.rank)
+    paths = {"log": str(own / "stdout.log"), "cwd": str(own / "work"), "cann_log_dir": str(own / "cann")}
+    argv = (BASH, "-c", 'echo "$CANN_HOME"')
+    return rank.model_copy(update={"argv": argv, **paths})
 
 
 def test_the_text_says_what_is_known_of_the_hosts(tmp_path: Path) -> None:

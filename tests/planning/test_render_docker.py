@@ -28,14 +28,19 @@ exec "$@"
 def called(folder: Path, recipe: Recipe, cluster: Cluster, *arguments: str) -> tuple[list[str], LaunchPlan]:
     """What `docker` is told by the script of a plan, which then runs its ranks."""
     launch = planned(recipe, cluster, folder)
+    (folder / "docker.sh").write_text(render_docker(launch, recipe, cluster))
+    return told(folder, folder / "docker.sh", *arguments), launch
+
+
+def told(folder: Path, script: Path, *arguments: str) -> list[str]:
+    """What a script tells `docker`."""
     docker = folder / "bin" / "docker"
-    docker.parent.mkdir(exist_ok=True)
+    docker.parent.mkdir()
     docker.write_text(DOCKER.format(bash=BASH, calls=folder / "calls"))
     docker.chmod(0o755)
-    (folder / "docker.sh").write_text(render_docker(launch, recipe, cluster))
-    done = bash(folder / "docker.sh", *arguments, env={"PATH": f"{docker.parent}:{os.environ['PATH']}"})
+    done = bash(script, *arguments, env={"PATH": f"{docker.parent}:{os.environ['PATH']}"})
     assert done.returncode == 0, done.stderr
-    return (folder / "calls").read_text().splitlines(), launch
+    return (folder / "calls").read_text().splitlines()
 
 
 def test_one_container_a_host_runs_its_ranks(tmp_path: Path) -> None:
@@ -56,7 +61,7 @@ def test_devices_and_driver_are_passed_in_by_name(tmp_path: Path) -> None:
     ]
     assert "--volume=/usr/local/Ascend/driver:/usr/local/Ascend/driver:ro" in words
     assert "--volume=/etc/hccn.conf:/etc/hccn.conf:ro" in words
-    assert {"--network=host", "--ipc=host"} <= set(words)
+    assert {"--network=host", "--ipc=host", "--stop-timeout=20"} <= set(words)
 
 
 def test_the_ascend_runtime_is_told_which_devices(tmp_path: Path) -> None:
@@ -79,9 +84,13 @@ def test_mounts_and_options_of_the_cluster_are_passed_on(tmp_path: Path) -> None
 def test_a_folder_with_a_comma_is_one_field(tmp_path: Path) -> None:
     home = tmp_path / 'a,"b'
     home.mkdir()
-    launch = planned(plain(home), cpus(container=IMAGE), tmp_path)
-    text = render_docker(launch, plain(home), cpus(container=IMAGE))
-    assert 'type=bind,"source=' + str(home).replace('"', '""') + '"' in text
+    recipe, cluster = plain(home), cpus(container=IMAGE)
+    for file in docker_files(planned(recipe, cluster, tmp_path), recipe, cluster):
+        (home / file.name).write_text(file.text)
+    words = told(tmp_path, home / "docker.sh")
+    quoted = str(home).replace('"', '""')
+    assert f'type=bind,"source={quoted}","target={quoted}"' in words
+    assert f'type=bind,"source={quoted}","target={quoted}",readonly' in words
 
 
 def test_a_process_in_a_container_numbers_its_devices_from_0(tmp_path: Path) -> None:

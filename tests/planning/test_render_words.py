@@ -100,3 +100,8 @@ def test_the_address_of_a_ranks_own_host_is_one_word() -> None:
     ranks = [rank(0, "a"), rank(1, "b")]
     assert speller.each(["1.1.1.1", "2.2.2.2"], ranks).shared == '"$address"'
     assert speller.each(["1.1.1.1", "1.1.1.1"], ranks).shared == "A"
+
+
+def test_the_number_of_a_ranks_host_is_one_word() -> None:
+    ranks = [rank(number, host) for number, host in enumerate("aabb")]
+    assert Speller(places={"a": 0, "b": 1}).each(["0", "0", "1", "1"], ranks).shared == '"$node"'

@@ -3,7 +3,7 @@
     HOST/state.json      what the host is like
     HOST/bin/            npu-smi, hccn_tool, python3: what PATH finds
     HOST/root/           the host's own files
-    HOST/answers/        what the tools say: a snippet of shell for each command line
+    HOST/answers/        what each tool says, by command line, as shell; a file a tool, since to make files is slow
     HOST/machine/        what the host's python3 takes for its machine
 
 The tools are small shell scripts that start no other process, so that 64 hosts can be asked in a moment.
@@ -21,7 +21,7 @@ from pathlib import Path
 
 from tests.site import hccn_tool, npu_smi
 from tests.site.files import files, links
-from tests.site.state import HostState, load_state
+from tests.site.state import HostState, ToolAnswer, load_state
 
 _PROJECT = Path(__file__).parents[2]
 
@@ -55,8 +55,7 @@ said="hccn_tool $*"
 """
 
 _END = """
-[ -f "$host/answers/$said" ] || said="{tool} wrong"
-. "$host/answers/$said"
+. "$host/answers/{tool}"
 """
 
 _PYTHON = """\
@@ -153,13 +152,12 @@ def _write_answers(host: Path, state: HostState, changed: int) -> None:
     folder = host / f"answers-{last + 1}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    for command, text in {**npu_smi.answers(state), **hccn_tool.answers(state)}.items():
-        (folder / command).write_text(_snippet(text))
-    (folder / "npu-smi wrong").write_text(_snippet(npu_smi.WRONG, 1))
-    (folder / "hccn_tool wrong").write_text(_snippet(hccn_tool.WRONG, 1))
-    for command, answer in state.answers.items():
-        wait = f"sleep {answer.delay:g}\n" if answer.delay else ""
-        (folder / command).write_text(wait + _snippet(answer.text, answer.code))
+    for tool, module in (("npu-smi", npu_smi), ("hccn_tool", hccn_tool)):
+        given = {command: answer for command, answer in state.answers.items() if command.split()[0] == tool}
+        known = {command: ToolAnswer(text) for command, text in module.answers(state).items()}
+        cases = [_case(shlex.quote(command), answer) for command, answer in {**known, **given}.items()]
+        text = "".join(["case $said in\n", *cases, _case("*", ToolAnswer(module.WRONG, 1)), "esac\n"])
+        (folder / tool).write_text(text, encoding="utf-8")
     (folder / "made").touch()
     os.utime(folder / "made", ns=(changed, changed))
     new = host / ".answers.new"
@@ -169,5 +167,6 @@ def _write_answers(host: Path, state: HostState, changed: int) -> None:
     shutil.rmtree(host / f"answers-{last - 1}", ignore_errors=True)
 
 
-def _snippet(text: str, code: int = 0) -> str:
-    return f"printf %s {shlex.quote(text)}\nexit {code}\n"
+def _case(pattern: str, answer: ToolAnswer) -> str:
+    wait = f"sleep {answer.delay:g}; " if answer.delay else ""
+    return f"{pattern}) {wait}printf %s {shlex.quote(answer.text)}; exit {answer.code} ;;\n"

@@ -69,7 +69,7 @@ def _lines(rows: Iterable[tuple[object, ...]]) -> str:
 def _table(state: HostState, chip: Chip, cards: dict[int, list[DeviceState]]) -> str:
     look = layout(state.driver)
     inner = look.name + 15 + 1 + sum(look.third) + 2
-    rule, double = (f"+{c * look.name}+{c * 15}+{c * (1 + sum(look.third))}+" for c in "-=")
+    rule, double = _rules(look)
     tool = "1.8.21" if state.driver.startswith("20.") else state.driver
     title = f" npu-smi {tool:<{look.title}}Version: {state.driver}"
     heads = ("Power(W)", "Temp(C)", "Hugepages-Usage(page)" if look.hugepages else "")
@@ -96,15 +96,21 @@ def _table(state: HostState, chip: Chip, cards: dict[int, list[DeviceState]]) ->
     return "\n".join(lines) + "\n" + ("".join(_processes(look, cards)) if look.hugepages else "")
 
 
+def _rules(look: Layout) -> tuple[str, str]:
+    """What stands between rows, of chips and of processes."""
+    rule, double = (f"+{c * look.name}+{c * 15}+{c * (1 + sum(look.third))}+" for c in "-=")
+    return rule, double
+
+
 def _row(look: Layout, first: str, second: str, third: tuple[str, str, str]) -> str:
     values = "".join(f"{value:<{width}}" for value, width in zip(third, look.third, strict=True))
     return f"| {first:<{look.name - 1}}| {second:<14}| {values}|"
 
 
 def _processes(look: Layout, cards: dict[int, list[DeviceState]]) -> Iterator[str]:
-    rest = sum(look.third) + 1 - 1
-    widths = (look.name, 15, rest // 2, rest - rest // 2)
-    rule, double = ("+" + "+".join(c * width for width in widths) + "+\n" for c in "-=")
+    rest = sum(look.third)
+    widths = (look.name, 15, rest - rest // 2, rest // 2)
+    rule, double = (f"{line}\n" for line in _rules(look))
     inner = sum(widths) + 3
 
     def row(*cells: object) -> str:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from launcher.hosts.reading.hccn_tool import PortAddress, read_ip, read_link, read_lldp, read_optical, read_tls
+from launcher.hosts.reading.hccn_tool import PortAddress, read_ip, read_link, read_optical, read_tls
 from launcher.hosts.reading.npu_smi_fields import board_soc, read_board, read_chips, read_health, read_super_pod
 from launcher.hosts.reading.npu_smi_info import Info, read_info
 from launcher.hosts.reading.npu_smi_mapping import read_list, read_mapping
 from launcher.hosts.reading.npu_smi_topology import Topology, read_topology
 from launcher.hosts.report import Health, Unread
 from launcher.specs import Cluster, dump_yaml, load_cluster
+from tests.hosts.reading.samples import sample
 from tests.site import Process, SimulatedHost, Site
 from tests.site.chips import CHIPS
 
@@ -70,6 +72,17 @@ def test_every_chip_and_layout_is_read_whole(tmp_path: Path, chip: str, driver: 
         assert not isinstance(read_super_pod(say(host, "npu-smi info -t spod-info -i 1 -c 1")), Unread)
 
 
+@pytest.mark.parametrize(
+    ("chip", "driver"),
+    [("910A", "20.2.2.spc001"), ("910A", "21.0.4"), ("910B3", "23.0.7"), ("910C", "24.1.rc3"), ("910C", "26.0.rc1")],
+)
+def test_heads_and_rules_are_to_the_letter_those_that_were_captured(tmp_path: Path, chip: str, driver: str) -> None:
+    capture = sample(f"npu_smi/info_{chip}_{driver.removesuffix('.spc001')}.txt").splitlines()
+    heads = [line for line in capture if not re.match(r"\| *\d", line)]
+    host = Site(tmp_path / "site", chip=chip, driver=driver).hosts[0]
+    assert set(heads) <= set(say(host, "npu-smi info").splitlines())
+
+
 def test_the_devices_answer_as_their_state_says(host: SimulatedHost) -> None:
     with host.changing():
         host.device(3).link = "DOWN"
@@ -82,7 +95,6 @@ def test_the_devices_answer_as_their_state_says(host: SimulatedHost) -> None:
     assert read_tls(say(host, "hccn_tool -i 3 -tls -g")) is True
     assert read_ip(say(host, "hccn_tool -i 3 -ip -g")) == PortAddress(None, None)
     assert not isinstance(read_optical(say(host, "hccn_tool -i 3 -optical -g")), Unread)
-    assert not isinstance(read_lldp(say(host, "hccn_tool -i 3 -lldp -g")), Unread)
     health = read_health(say(host, "npu-smi info -i 3 -c 0 -t health"))
     assert not isinstance(health, Unread)
     assert (health.status, health.codes) == (Health.ALARM, ("8C084E00",))

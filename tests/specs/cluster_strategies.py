@@ -90,10 +90,11 @@ def rows(draw: st.DrawFn) -> Cluster:
     first, digits, net = draw(st.sampled_from([0, 1, 8, 98])), draw(st.integers(1, 3)), draw(st.integers(1, 2))
     ids = draw(st.sampled_from([(0, 1), (1, 0), (4, 5)]))
     odd = draw(st.integers(0, 12))
+    tail, network = draw(st.sampled_from([("", "10.0.{net}.{host}"), ("-ib0", "10.0.{host}.{net}")]))
     hosts = [
         Host(
-            name=f"n{number:0{digits}}" if number != odd else f"odd{number}",
-            address=f"10.0.{net}.{number + draw(st.sampled_from([0, 0, 0, 100]))}",
+            name=f"n{number:0{digits}}{tail}" if number != odd else f"odd{number}",
+            address=network.format(net=net, host=number + draw(st.sampled_from([0, 0, 0, 100]))),
             devices=tuple(Device(id=device, ip=f"fd00:{device}::{number}") for device in ids)
             if draw(st.integers(0, 5)) < 5
             else 2,

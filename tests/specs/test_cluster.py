@@ -33,6 +33,14 @@ def test_a_number_of_devices_stands_for_their_ids(file: Path) -> None:
     assert [device.id for device in read(file, HOST).hosts[0].device_list] == [0, 1, 2, 3, 4, 5, 6, 7]
 
 
+def test_a_list_may_have_ids_alone(file: Path) -> None:
+    (host,) = read(file, "{name: a, address: 10.0.0.1, devices: [4, 0, {id: 5, ip: 1.1.1.1}]}").hosts
+    assert [(device.id, device.ip) for device in host.device_list] == [(0, None), (4, None), (5, "1.1.1.1")]
+    message = refusal(file, "{name: a, address: 10.0.0.1, devices: [0, x]}")
+    assert "hosts.0.devices.1 is 'x'" in message
+    assert "expected  a device id, or a mapping with id and ip" in message
+
+
 def test_devices_are_in_order_of_their_ids(file: Path) -> None:
     cluster = read(file, "{name: a, address: 10.0.0.1, devices: [{id: 5}, {id: 2}]}")
     assert [device.id for device in cluster.hosts[0].device_list] == [2, 5]
@@ -45,12 +53,17 @@ def test_a_chip_is_known_or_has_the_name_of_one(file: Path, soc: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("soc", "meant"), [("ascend910b3", "Ascend910B3"), ("Acsend910A", "Ascend910A"), ("cpu", "CPU")]
+    ("soc", "meant"),
+    [("ascend910b3", "Ascend910B3"), ("910b3", "Ascend910B3"), ("Acsend910A", "Ascend910A"), ("cpu", "CPU")],
 )
 def test_a_mistyped_chip_names_the_nearest(file: Path, soc: str, meant: str) -> None:
     message = refusal(file, HOST, soc=soc)
     assert f"{file}:2:6: soc is '{soc}'" in message
     assert f"did you mean {meant}?" in message
+
+
+def test_what_people_call_910b_is_no_chip_that_anyone_could_guess(file: Path) -> None:
+    assert "did you mean" not in refusal(file, HOST, soc="910B")
 
 
 @pytest.mark.parametrize("address", ["10.0.0.1", "fd00::1", "node-1", "node-1.lab.example"])
@@ -65,7 +78,7 @@ def test_anything_else_is_no_address(file: Path, address: str) -> None:
 
 
 TWICE = {
-    "name": ("{name: A, address: 10.0.0.2, devices: 1}", "hosts.1.name is the name A again, which host a has"),
+    "name": ("{name: A, address: 10.0.0.2, devices: 1}", "hosts.1.name is the name A again, which hosts.0.name has"),
     "address": ("{name: b, address: 10.0.0.1, devices: 1}", "hosts.1.address is the address 10.0.0.1 again"),
     "id": (
         "{name: b, address: 10.0.0.2, devices: [{id: 1}, {id: 1}]}",
@@ -102,7 +115,9 @@ def test_device_ids_fit_the_chip(file: Path) -> None:
 
 @pytest.mark.parametrize("devices", ["0", "-1", "eight", "[]", "true"])
 def test_a_host_has_devices(file: Path, devices: str) -> None:
-    assert "a list of devices" in refusal(file, f"{{name: a, address: h, devices: {devices}}}")
+    message = refusal(file, f"{{name: a, address: h, devices: {devices}}}")
+    assert "hosts.0.devices is " in message
+    assert "a list of devices" in message
 
 
 def test_a_host_name_names_a_folder(file: Path) -> None:

@@ -111,7 +111,7 @@ HOSTS = {
     "open": ("- node[1-3", "4:5", "a bracket that is not closed"),
     "too many": ("- node[1-1000000000]", "4:5", "more than the 65536"),
     "too many together": ("- a[1-60000]\n  - b[1-60000]", "5:5", "makes 120000 hosts"),
-    "there again": ("- node[1-3]\n  - node2", "5:5", "is the name node2 again"),
+    "there again": ("- node[1-3]\n  - node2", "5:5", "hosts.1 is the name node2 again, which hosts.0 has"),
     "twice in a pattern": ("- node[1,1]", "4:5", "is the name node1 again"),
     "counts differ": ("- name: n[1-2]\n    address: 10.0.0.[1-3]", "5:14", "3 addresses, but name for 2 hosts"),
     "beyond an address": ("- name: n[1-2]\n    address: 10.0.0.[255-256]", "5:14", "'10.0.0.256', which is no IP"),
@@ -180,6 +180,14 @@ def test_a_host_overrides_the_defaults_key_by_key(file: Path) -> None:
     assert a.ssh is not None and (a.ssh.user, a.ssh.port) == ("train", 22)
     assert b.ssh is not None and (b.ssh.user, b.ssh.port) == ("train", 2222)
     assert b.container is not None and (b.container.image, b.container.runtime.value) == ("j", "ascend")
+
+
+def test_a_container_of_one_host_needs_an_image_only_where_the_cluster_has_none(file: Path) -> None:
+    host = A2 + "hosts: [{name: a, container: {shm_size: 1 GB}}]\n"
+    (a,) = read(file, host + "container: {image: i, runtime: ascend}\n").hosts
+    assert a.container is not None
+    assert (a.container.image, a.container.runtime.value, a.container.shm_size) == ("i", "ascend", 1 << 30)
+    assert f"{file}:3:30: hosts.0.container.image is missing: no container beside" in refusal(file, host)
 
 
 def test_what_holds_for_all_is_said_once(file: Path) -> None:

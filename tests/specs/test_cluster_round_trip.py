@@ -48,3 +48,17 @@ def test_digits_grow_only_where_none_is_padded() -> None:
     assert '"n[98-101]"' in lines
     hosts = tuple(Host(name=f"n{number:02}", address=f"10.0.0.{number}", devices=1) for number in (8, 9, 99, 100))
     assert '"n[08-09]"' in dump_yaml(Cluster(name="x", soc="CPU", hosts=hosts))
+
+
+def test_hosts_count_in_any_one_number() -> None:
+    def lines(*names: str) -> str:
+        return dump_yaml(Cluster(name="x", soc="CPU", hosts=tuple(Host(name=n, address=n, devices=1) for n in names)))
+
+    assert '{name: "10.0.[0-2].1", devices: 1}' in lines("10.0.0.1", "10.0.1.1", "10.0.2.1")
+    assert '{name: "n[1-3]-ib0", devices: 1}' in lines("n1-ib0", "n2-ib0", "n3-ib0")
+    both = lines("a1b1", "a2b1", "a2b2", "a3b3")
+    assert [line.split('"')[1] if '"' in line else line for line in both.splitlines()[3:]] == [
+        "a[1-2]b1",
+        "  - {name: a2b2, devices: 1}",
+        "  - {name: a3b3, devices: 1}",
+    ]

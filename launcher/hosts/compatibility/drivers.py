@@ -12,10 +12,11 @@ from launcher.hosts.compatibility.ordering import Version, is_version, without_a
 
 @dataclass(frozen=True)
 class Row:
-    """The drivers that a source names for a CANN, oldest first; `26.0.x` is every 26.0.
+    """The drivers that a source names for a CANN, oldest first; `26.0.x` is every 26.0 from the first on.
 
     `is_complete` when the source lists all that are supported, so that older ones are known not to be; `is_inferred`
-    when no source has the pair, and it follows from how versions are numbered or from pairs that were seen.
+    when no source has the pair, and it follows from how versions are numbered or from pairs that were seen. `also` are
+    drivers of cards that number theirs in a way of their own.
     """
 
     cann: str
@@ -23,28 +24,28 @@ class Row:
     source: str
     is_complete: bool = False
     is_inferred: bool = False
+    also: tuple[str, ...] = ()
 
 
 _DEPLOYER: Final = "Ascend/ascend-deployer, downloader/software"
 _INFERRED: Final = "numbering of the Ascend solutions"
 
 CANN_DRIVERS: Final = (
-    Row("9.0.0", ("26.0.RC1",), "Ascend/mind-cluster, release_notes.md"),
+    Row("9.0.0", ("26.0.RC1",), "Ascend/mind-cluster, release_notes.md", also=("1.0.RC1",)),  # of the Atlas 350
     Row("8.5.0", ("25.0.x", "25.2.x", "25.3.x", "25.5.x"), "CANN 8.5.0 release notes", is_complete=True),
     Row("8.3.RC1", ("25.3.RC1",), _DEPLOYER),
     Row(
         "8.2.RC1",
         ("24.1.RC2", "24.1.RC3", "24.1.0", "25.0.RC1", "25.2.0"),
         f"{_DEPLOYER}; MindIE 2.1.RC1 release notes",
-        is_complete=True,
     ),
     Row("8.1.RC1", ("25.0.RC1",), f"{_DEPLOYER}; MindFormers, installation.md"),
     Row("8.0.0", ("24.1.0",), "MindFormers, installation.md"),
     Row("8.0.RC3", ("24.1.RC3",), _INFERRED, is_inferred=True),
     Row("8.0.RC2", ("24.1.RC2",), "MindFormers, installation.md"),
     Row("8.0.RC1", ("24.1.RC1",), "MindCluster 6.0.RC1 release notes"),
-    Row("7.0.1", ("23.0.x",), "MindSDK 7.0.RC1 release notes"),
-    Row("7.0.0", ("23.0.x",), "MindSDK 7.0.RC1 release notes"),
+    Row("7.0.1", ("23.0.0", "23.0.x"), "MindSDK 7.0.RC1 release notes"),
+    Row("7.0.0", ("23.0.0", "23.0.x"), "MindSDK 7.0.RC1 release notes"),
     Row("6.3.RC3", ("23.0.RC3",), _INFERRED, is_inferred=True),
     Row("6.3.RC2", ("23.0.RC2",), _INFERRED, is_inferred=True),
     Row("6.3.RC1", ("23.0.RC1",), _INFERRED, is_inferred=True),
@@ -55,6 +56,7 @@ CANN_DRIVERS: Final = (
     Row("5.0.4", ("21.0.x",), "pairs seen in logs", is_inferred=True),
     Row("5.0.3", ("21.0.x",), "pairs seen in logs", is_inferred=True),
     Row("5.0.2", ("21.0.x",), "pairs seen in logs", is_inferred=True),
+    *(Row(cann, ("20.2.x",), "pairs seen in logs", is_inferred=True) for cann in ("20.2.RC1", "20.1.RC1")),
 )
 
 _EE1015: Final = "ends in EE1015, driver version capability is insufficient"
@@ -76,7 +78,7 @@ def compatible(cann: str, driver: str) -> Answer:
     if _is_named(driver, row):
         why = f"CANN {row.cann} goes with driver {named}"
         return Answer(Verdict.GOOD if is_known else Verdict.LIKELY, why, row.source)
-    suggestion = f"install driver {_nearest(driver, row)}, which goes with CANN {row.cann}"
+    suggestion = f"install driver {_nearest(driver, row)} and its firmware, which go with CANN {row.cann}"
     if Version(driver) < _lower_end(row.drivers[0]):
         why = f"driver {driver} is older than those for CANN {row.cann} ({named}), which {_EE1015}"
         return Answer(Verdict.BAD if is_known and row.is_complete else Verdict.DOUBTFUL, why, row.source, suggestion)
@@ -87,6 +89,12 @@ def compatible(cann: str, driver: str) -> Answer:
         else f"driver {driver} is not listed for CANN {row.cann}, but older and newer ones are ({named})"
     )
     return Answer(Verdict.LIKELY, why, row.source, f"if it does not work, {suggestion}")
+
+
+def with_its_driver(cann: str) -> str:
+    """A CANN to install, with the driver that has to move along: `CANN 8.1.RC1 (with driver 25.0.RC1)`."""
+    row = _row(cann)
+    return f"CANN {cann}" if row is None else f"CANN {cann} (with driver {row.drivers[-1]})"
 
 
 def firmware_for_driver(firmware: str, ranges: tuple[str, ...]) -> Answer | None:
@@ -137,8 +145,11 @@ def _row(cann: str) -> Row | None:
 
 
 def _is_named(driver: str, row: Row) -> bool:
-    return any(
-        Version(name[:-2]).family == Version(driver).family if name.endswith(".x") else Version(name) == Version(driver)
+    version = Version(driver)
+    if any(Version(name) == version for name in row.also):
+        return True
+    return version >= _lower_end(row.drivers[0]) and any(
+        Version(name[:-2]).family == version.family if name.endswith(".x") else Version(name) == version
         for name in row.drivers
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from launcher.hosts.compatibility.answer import Answer, Verdict
+from launcher.hosts.compatibility.drivers import with_its_driver
 from launcher.hosts.compatibility.ordering import Version, is_version, without_alpha
 
 SOURCE: Final = "mindspore-ai/docs, release_list_en.md"
@@ -79,7 +80,7 @@ def mindspore_on(cann: str, mindspore: str) -> Answer:
 
 
 def mindspore_on_python(mindspore: str, python: str) -> Answer:
-    """Whether there is a wheel of a MindSpore for a Python."""
+    """Whether there is a wheel of a MindSpore for a Python; what is installed without one was built from source."""
     limits = MINDSPORE_PYTHONS.get(Version(mindspore).family)
     if limits is None or not is_version(python):
         return Answer(Verdict.UNKNOWN, f"nothing is known of MindSpore {mindspore} on Python {python}", _WHEEL_SOURCE)
@@ -87,21 +88,21 @@ def mindspore_on_python(mindspore: str, python: str) -> Answer:
     if limits[0] <= Version(python).family <= limits[1]:
         return Answer(Verdict.GOOD, f"MindSpore {mindspore} has wheels for Python {oldest} to {newest}", _WHEEL_SOURCE)
     why = f"MindSpore {mindspore} has wheels for Python {oldest} to {newest}, not for {python}"
-    return Answer(Verdict.BAD, why, _WHEEL_SOURCE, f"use Python {newest}")
+    return Answer(Verdict.DOUBTFUL, why, _WHEEL_SOURCE, f"use Python {newest}")
 
 
 def _by_family(cann: str, mindspore: str, accepted: tuple[str, ...]) -> Answer:
     why = f"MindSpore {mindspore} accepts CANN {', '.join(accepted)}"
     if Version(cann).family in {Version(family).family for family in accepted}:
         return Answer(Verdict.GOOD, why, _CHECK_SOURCE)
-    newer = (family for family in accepted if Version(family) > Version(cann))
-    return Answer(Verdict.DOUBTFUL, f"{why}, not {cann}", _CHECK_SOURCE, f"install CANN {next(newer, accepted[-1])}")
+    wanted = next((family for family in accepted if Version(family) > Version(cann)), accepted[-1])
+    return Answer(Verdict.DOUBTFUL, f"{why}, not {cann}", _CHECK_SOURCE, f"install {with_its_driver(wanted)}")
 
 
 def _suggestion(cann: str, wanted: str) -> str:
     fitting = next((name for name, made_for in MINDSPORE_CANN.items() if Version(made_for) == Version(cann)), None)
     other = f", or MindSpore {fitting}" if fitting is not None else ""
-    return f"install CANN {wanted}{other}"
+    return f"install {with_its_driver(wanted)}{other}"
 
 
 def _unknown(cann: str, mindspore: str) -> Answer:

@@ -54,8 +54,8 @@ def is_version(text: str) -> bool:
 
 
 def without_alpha(text: str) -> str:
-    """The release that an alpha led to: 6.3.RC2 of 6.3.RC2.alpha005."""
-    return re.sub(r"[.-]?alpha[0-9]*$", "", text, flags=re.IGNORECASE)
+    """The release that an alpha or beta led to: 6.3.RC2 of 6.3.RC2.alpha005."""
+    return re.sub(r"[.-]?(alpha|beta)[0-9]*$", "", text, flags=re.IGNORECASE)
 
 
 def _parts(text: str) -> tuple[tuple[int, int], ...]:

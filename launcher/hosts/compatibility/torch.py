@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from launcher.hosts.compatibility.answer import Answer, Verdict
+from launcher.hosts.compatibility.drivers import with_its_driver
 from launcher.hosts.compatibility.ordering import Version, is_version, without_alpha
 
 SOURCE: Final = "Ascend/pytorch, README: version matching"
@@ -89,13 +90,17 @@ def torch_npu_for(cann: str, torch: str) -> str | None:
 
 
 def torch_npu_serves(torch_npu: str, torch: str) -> Answer:
-    """Whether a torch_npu is built for this torch: each wheel is for one, whose number it begins with."""
+    """Whether a torch_npu is built for this torch: each wheel is for one, whose number it begins with.
+
+    That it does not work with another patch release of the same torch is an inference.
+    """
     if not is_version(torch_npu) or not is_version(torch):
         return Answer(Verdict.UNKNOWN, f"nothing is known of torch_npu {torch_npu} with torch {torch}", SOURCE)
     if _base(torch_npu) == _base(torch):
         return Answer(Verdict.GOOD, f"torch_npu {torch_npu} is built for torch {_base(torch)}", SOURCE)
+    is_near = Version(torch_npu).family == Version(torch).family
     return Answer(
-        Verdict.BAD,
+        Verdict.DOUBTFUL if is_near else Verdict.BAD,
         f"torch_npu {torch_npu} is built for torch {_base(torch_npu)}, not for {torch}",
         SOURCE,
         f"pip install torch=={_base(torch_npu)}",
@@ -116,13 +121,13 @@ def torch_npu_on(cann: str, torch_npu: str) -> Answer:
     if own.line in _WIDE_LINES and _WIDE_FROM <= Version(cann) <= _WIDE_TO:
         why = f"torch_npu {torch_npu} (line {own.line}) runs on CANN 8.0.RC2 to 8.3.RC1"
         return Answer(Verdict.GOOD, why, _SEVERAL_SOURCE)
-    remedies.append(f"install CANN {own.cann}")
+    remedies.append(f"install {with_its_driver(own.cann)}")
     why = f"torch_npu {torch_npu} is the wheel for CANN {own.cann}, not for {cann}"
     return Answer(Verdict.DOUBTFUL, why, SOURCE, ", or ".join(remedies))
 
 
 def torch_on_python(torch: str, python: str) -> Answer:
-    """Whether there is a wheel of a torch for a Python."""
+    """Whether there is a wheel of a torch for a Python; what is installed without one was built from source."""
     limits = TORCH_PYTHONS.get(_base(torch))
     if limits is None or not is_version(python):
         return Answer(Verdict.UNKNOWN, f"nothing is known of torch {torch} on Python {python}", SOURCE)
@@ -130,7 +135,7 @@ def torch_on_python(torch: str, python: str) -> Answer:
     if limits[0] <= Version(python).family <= limits[1]:
         return Answer(Verdict.GOOD, f"torch {torch} has wheels for Python {oldest} to {newest}", SOURCE)
     why = f"torch {torch} has wheels for Python {oldest} to {newest}, not for {python}"
-    return Answer(Verdict.BAD, why, SOURCE, f"use Python {newest}")
+    return Answer(Verdict.DOUBTFUL, why, SOURCE, f"use Python {newest}")
 
 
 def _base(version: str) -> str:

@@ -36,8 +36,9 @@ class Imported:
 def import_cluster(*sources: str | Path, kind: Kind | None = None, given: Given = _NOTHING) -> Imported:
     """The cluster that one file describes, or the `hccn.conf` files of several hosts, each as `HOST=FILE`.
 
-    A text that names no file and has brackets or commas, or is that of SLURM_JOB_NODELIST, is a Slurm node list.
-    `kind` is told by the content unless it is given. Raises SpecError with file, line and column of what is wrong; a source is never taken for empty.
+    A text that names no file and has brackets or commas, or is that of SLURM_JOB_NODELIST, is a Slurm node list. `kind`
+    is told by the content unless it is given. Raises SpecError with file, line and column of what is wrong; a source is
+    never taken for empty.
     """
     if not all(map(str, sources)):
         remedy = "look whether the variable is set: SLURM_JOB_NODELIST is, inside an allocation"

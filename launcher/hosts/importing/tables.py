@@ -6,8 +6,11 @@ from typing import Any
 
 from launcher.errors import SpecError
 from launcher.hosts.importing.given import Given, refuse_unknown_chip
-from launcher.planning.ranktable import TableFormat, check_table, cluster_of, format_of, read_table
+from launcher.planning.ranktable.check import check_table
+from launcher.planning.ranktable.cluster import cluster_of
 from launcher.planning.ranktable.entry import items, number, text
+from launcher.planning.ranktable.formats import TableFormat, format_of
+from launcher.planning.ranktable.reading import read_table
 from launcher.planning.ranktable.source import NotJson, parse, places
 from launcher.planning.ranktable.violation import Path
 from launcher.specs import Cluster, cluster_from_mapping

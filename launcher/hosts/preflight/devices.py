@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from launcher.hosts.preflight.finding import Check, Finding, Severity
 from launcher.hosts.preflight.subject import Subject
 from launcher.hosts.report import Health, Npu
+from launcher.runs.ranks import rank_list
 
 _SOURCE: Final = "npu-smi user guide, npu-smi info"
 _HEALTH: Final = {
@@ -31,39 +32,38 @@ def check_devices(subject: Subject) -> Iterator[Finding]:
 
 def _missing(subject: Subject) -> Iterator[Finding]:
     for host, report in subject.reported:
-        absent = [device.id for device in host.device_list if device.id not in report.device_nodes]
-        if absent:
-            yield Finding(
-                Severity.REFUSE,
-                Check.DEVICES,
-                f"there is no {_nodes(absent)}",
-                f"device nodes that the user may see; here are {list(report.device_nodes) or 'none'}",
-                "mend devices in the cluster spec, or pass the device nodes into the container (--device)",
-                host.name,
-            )
-        closed = [device.id for device in host.device_list if device.id in report.closed_nodes]
-        if closed:
-            yield Finding(
-                Severity.REFUSE,
-                Check.DEVICES,
-                f"the user may not open {_nodes(closed)}",
-                "read and write permission, which the group of the nodes has (HwHiAiUser as a rule)",
-                f"ls -l {_nodes(closed[:1])}; sudo usermod -aG HwHiAiUser USER, and log in again",
-                host.name,
-            )
         told = {npu.id for npu in report.npus}
-        for device in host.device_list if told else ():
-            if device.id not in told and device.id not in absent:
-                yield Finding(
+        for device in host.device_list:
+            if device.id not in report.device_nodes:
+                there = f"those of devices {rank_list(report.device_nodes)}" if report.device_nodes else "none"
+                found = Finding(
+                    Severity.REFUSE,
+                    Check.DEVICES,
+                    "the device has no node in /dev",
+                    f"a /dev/davinciN that the user may see; there are {there}",
+                    "ls -l /dev/davinci*; then mend devices in the cluster spec, or pass the node into the container "
+                    "(docker run --device /dev/davinci{device})",
+                )
+            elif device.id in report.closed_nodes:
+                found = Finding(
+                    Severity.REFUSE,
+                    Check.DEVICES,
+                    "the user may not open the device's node in /dev",
+                    "read and write permission, which the group of the node has (HwHiAiUser as a rule)",
+                    "ls -l /dev/davinci{device}; sudo usermod -aG HwHiAiUser USER, and log in again",
+                )
+            elif told and device.id not in told:
+                found = Finding(
                     Severity.REFUSE,
                     Check.DEVICES,
                     "npu-smi does not list the device, though its node is there",
                     "a device that the driver has started",
                     "npu-smi info -l; dmesg | grep -i -e davinci -e devdrv",
-                    host.name,
-                    device.id,
-                    _SOURCE,
+                    source=_SOURCE,
                 )
+            else:
+                continue
+            yield found.at(host.name, device.id)
 
 
 def _unfit(npu: Npu) -> Iterator[Finding]:
@@ -126,7 +126,3 @@ def _another_chip(subject: Subject) -> Iterator[Finding]:
                 host.name,
                 source=_SOURCE,
             )
-
-
-def _nodes(ids: Iterable[int]) -> str:
-    return ", ".join(f"/dev/davinci{number}" for number in ids)

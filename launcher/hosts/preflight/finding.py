@@ -67,7 +67,8 @@ class Finding:
 
 def finding_of(error: NpuLaunchError, check: Check, host: str | None = None) -> Finding:
     """An error that stands in the way of a run, as a finding."""
-    seen = f"{error.where}: {error.what}" if error.where else error.what
+    is_told = host is not None and (error.where or "").startswith(f"host {host}")
+    seen = f"{error.where}: {error.what}" if error.where and not is_told else error.what
     return Finding(Severity.REFUSE, check, seen, error.expected, error.remedy, host)
 
 

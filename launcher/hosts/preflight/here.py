@@ -47,7 +47,7 @@ def check_this_machine(
         return grouped([_OFF], {})
     place_ranks(recipe, cluster)
     if cluster.is_cpu:
-        check_framework(recipe)
+        check_framework(recipe, cluster)
         answers: Answers = ask_this_cpu(cluster, recipe)
     else:
         from launcher.hosts.reach import ThisMachine
@@ -65,17 +65,17 @@ def launch_findings(recipe: Recipe, cluster: Cluster) -> tuple[Finding, ...]:
     """What `run` would say before it looks at any host: of script and framework here, and of hosts elsewhere."""
     if (elsewhere := _other_machines(cluster)) is not None:
         return (replace(finding_of(elsewhere, Check.PLACEMENT), severity=Severity.NOTE),)
-    checks = []
-    if recipe.script_path.is_file():  # else the hosts say that it is missing
-        checks.append((check_program, Check.PATHS))
-    if cluster.is_cpu:  # with NPUs, the probe looks for it
-        checks.append((check_framework, Check.VERSIONS))
     found = []
-    for check, of in checks:
-        try:
-            check(recipe)
-        except NpuLaunchError as error:
-            found.append(finding_of(error, of))
+    try:
+        if recipe.script_path.is_file():  # else the hosts say that it is missing
+            check_program(recipe)
+    except NpuLaunchError as error:
+        found.append(finding_of(error, Check.PATHS))
+    try:
+        if cluster.is_cpu:  # with NPUs, the probe looks for it
+            check_framework(recipe, cluster)
+    except NpuLaunchError as error:
+        found.append(finding_of(error, Check.VERSIONS))
     return tuple(found)
 
 

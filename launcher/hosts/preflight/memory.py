@@ -30,7 +30,8 @@ def check_memory(subject: Subject) -> Iterator[Finding]:
     for host, device, npu in subject.npus:
         if npu.memory_total is None:
             continue
-        needed = subject.recipe.memory if subject.recipe is not None else None
+        has_rank = (host.name, device.id) in subject.ranks
+        needed = subject.recipe.memory if subject.recipe is not None and has_rank else None
         found = _held(npu, npu.memory_total, needed) or _short(npu, npu.memory_total, needed, subject)
         if found is not None:
             yield found.at(host.name, device.id)

@@ -37,7 +37,7 @@ def _addresses(subject: Subject) -> Iterator[Finding]:
         if device.ip is not None and own is not None and not _is_same(device.ip, own):
             agrees = ", and /etc/hccn.conf says so too" if configured is not None and _is_same(configured, own) else ""
             finding = Finding(
-                Severity.REFUSE,
+                subject.of_gang(Severity.REFUSE),
                 Check.NETWORK,
                 f"the device's address is {own}{agrees}",
                 f"{device.ip}, as the cluster says (devices: ip): HCCL refuses another (EI0014)",
@@ -46,12 +46,12 @@ def _addresses(subject: Subject) -> Iterator[Finding]:
                 source=_TABLE,
             )
         elif device.ip is not None and own is None and configured is not None and not _is_same(device.ip, configured):
-            finding = Finding(
-                Severity.REFUSE,
+            finding = Finding(  # the device itself was not heard: it may have another address than its file
+                Severity.WARN,
                 Check.NETWORK,
                 f"/etc/hccn.conf says {configured}",
                 f"{device.ip}, as the cluster says (devices: ip): HCCL refuses another (EI0014)",
-                "npu-launch discover writes the addresses that there are",
+                "hccn_tool -i {device} -ip -g tells the device's own; npu-launch discover writes what there is",
                 source=_TABLE,
             )
         elif own is not None and configured is not None and not _is_same(own, configured):
@@ -77,16 +77,18 @@ def _addresses(subject: Subject) -> Iterator[Finding]:
 
 
 def _links(subject: Subject) -> Iterator[Finding]:
+    pods = {host.super_pod for host, _, _ in subject.npus if subject.is_used(host.name, None)}
+    in_one_pod = len(pods) == 1 and None not in pods  # where HCCS joins the hosts
     for host, device, npu in subject.npus:
         port = npu.port
         if port is None:
             continue
         if port.link is False:
             yield Finding(
-                Severity.REFUSE,
+                Severity.WARN if in_one_pod else subject.of_gang(Severity.REFUSE),
                 Check.NETWORK,
                 "the link is down",
-                "UP: the hosts' devices meet over it",
+                "UP: the hosts' devices meet over it" + ", unless HCCS of the super pod joins them" * in_one_pod,
                 "hccn_tool -i {device} -link_stat -g; hccn_tool -i {device} -optical -g; then cable and switch",
                 host.name,
                 device.id,
@@ -105,17 +107,17 @@ def _links(subject: Subject) -> Iterator[Finding]:
 
 def _tls(subject: Subject) -> Iterator[Finding]:
     told = [(host, device, npu.port.tls) for host, device, npu in subject.npus if npu.port and npu.port.tls is not None]
-    states = Counter(tls for _, _, tls in told)
-    if len(states) < 2:
+    states = Counter(tls for host, device, tls in told if subject.is_used(host.name, device.id))
+    if len({tls for _, _, tls in told}) < 2 or not states:
         return
     wanted = max(states, key=lambda tls: (states[tls], not tls))  # of as many, off: it needs no certificates
     for host, device, tls in told:
         if tls is not wanted:
             yield Finding(
-                Severity.REFUSE,
+                subject.of_gang(Severity.REFUSE),
                 Check.NETWORK,
                 f"TLS is {_switch(tls)}",
-                f"{_switch(wanted)}, as on {states[wanted]} of {len(told)} devices: HCCL cannot mix them (EI0016)",
+                f"{_switch(wanted)}, as on {states[wanted]} of {states.total()} devices: HCCL cannot mix them (EI0016)",
                 "hccn_tool -i {device} -tls -s enable " + str(int(wanted)),
                 host.name,
                 device.id,

@@ -17,7 +17,7 @@ def check_placement(subject: Subject) -> Iterator[Finding]:
     cann = versions.pop() if len(versions) == 1 else None
     for broken in topology_findings(subject.seats, subject.cluster, cann):
         yield Finding(
-            Severity.REFUSE if broken.is_refused else Severity.WARN,
+            subject.of_gang(Severity.REFUSE) if broken.is_refused else Severity.WARN,
             Check.PLACEMENT,
             f"the job has {broken.seen}",
             broken.rule,

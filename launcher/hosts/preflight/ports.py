@@ -14,6 +14,7 @@ from launcher.runs.ranks import rank_list
 from launcher.specs import Cluster, Recipe
 
 _BASE: Final = "HCCL_IF_BASE_PORT"
+_ALWAYS: Final = 16  # of HCCL's ports: old releases take so many, new ones 32
 _OUTGOING: Final = range(32768, 61000)  # from which Linux takes ports for outgoing connections, unless told otherwise
 _SOURCE: Final = "HCCL user guide, HCCL_IF_BASE_PORT"
 
@@ -69,10 +70,11 @@ def _of_hccl(recipe: Recipe | None, cluster: Cluster, spans_hosts: bool) -> tupl
 def _taken(wanted: _Wanted, report: HostReport) -> Iterator[Finding]:
     taken = sorted(set(wanted.ports).intersection(report.listening))
     if taken:
+        is_needed = wanted.is_named and taken[0] in wanted.ports[:_ALWAYS]
         ports = f"port{'s' * (len(taken) > 1)} {rank_list(taken)}"
         other = f"another {_BASE} (env)" if len(wanted.ports) > 1 else "another scheduler_port"
         yield Finding(
-            Severity.REFUSE if wanted.is_named else Severity.WARN,
+            Severity.REFUSE if is_needed else Severity.WARN,
             Check.PORTS,
             f"{ports} {'is' if len(taken) == 1 else 'are'} taken",
             f"free ports {wanted.what}" if len(wanted.ports) > 1 else f"a free port {wanted.what}",

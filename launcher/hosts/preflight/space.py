@@ -63,11 +63,12 @@ def _room(path: str, subject: Subject, ranks: int) -> _Room | None:
 def _lacking(filesystem: Filesystem, room: _Room) -> Finding | None:
     where = f"in the file system of {filesystem.path}"
     inodes = filesystem.inodes_free
-    if inodes and inodes < _FEW_FILES:  # 0: a file system such as btrfs, which does not count them
+    if inodes is not None and inodes < _FEW_FILES:
+        is_full = inodes == 0 and room.least > 0
         return Finding(
-            Severity.WARN,
+            Severity.REFUSE if is_full else Severity.WARN,
             Check.SPACE,
-            f"{inodes} files more fit {where}",
+            f"{'No space left: ' * is_full}{inodes} files more fit {where}",
             f"{_FEW_FILES} or more: each rank has some",
             f"df -i {filesystem.path}; du --inodes -x --max-depth=1 {filesystem.path} | sort -n",
         )

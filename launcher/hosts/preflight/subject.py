@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from launcher.errors import NpuLaunchError
+from launcher.hosts.preflight.finding import Severity
 from launcher.hosts.report import HostReport, Npu
 from launcher.planning.placement import Seat
-from launcher.specs import Cluster, Device, Host, Recipe
+from launcher.specs import Cluster, Device, Framework, Host, Recipe
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,15 @@ class Subject:
     def spans_hosts(self) -> bool:
         """Whether ranks are on several hosts, or would be if all devices had one."""
         return len({seat.host.name for seat in self.seats} or self.cluster.hosts) > 1
+
+    @property
+    def is_gang(self) -> bool:
+        """Whether several ranks form one group; those of plain jobs meet, if at all, in a way of their own."""
+        return self.recipe is None or (self.recipe.framework is not Framework.PLAIN and self.recipe.ranks > 1)
+
+    def of_gang(self, severity: Severity) -> Severity:
+        """How severe something is that matters to ranks which need each other: for others it refuses nothing."""
+        return severity if self.is_gang or severity is not Severity.REFUSE else Severity.WARN
 
     @cached_property
     def ranks(self) -> Mapping[tuple[str, int], int]:

@@ -50,7 +50,7 @@ def check_versions(subject: Subject) -> Iterator[Finding]:
     wanted = _wanted(subject)
     for name in wanted:
         yield from _missing(name, packages, subject)
-        yield from _differing(name, packages)
+        yield from _differing(name, packages, subject)
     if not subject.cluster.is_cpu:
         for host, report in subject.reported:
             yield from (finding.at(host.name) for finding in _misfits(report.packages, wanted))
@@ -65,13 +65,14 @@ def _wanted(subject: Subject) -> tuple[str, ...]:
 
 
 def _missing(name: str, packages: Mapping[str, Mapping[str, Package]], subject: Subject) -> Iterator[Finding]:
-    """A framework that the recipe needs, on hosts whose Python answered."""
+    """A framework that the recipe needs, on hosts whose Python answered; with a PYTHONPATH, it may be there."""
     if subject.recipe is None or name not in _FRAMEWORKS:
         return
+    severity = Severity.WARN if "PYTHONPATH" in subject.recipe.env else Severity.REFUSE
     for host, found in packages.items():
         if "python" in found and name not in found:
             yield Finding(
-                Severity.REFUSE,
+                severity,
                 Check.VERSIONS,
                 f"{_SAME[name][0]} is not installed for {found['python'].source}",
                 f"framework: {subject.recipe.framework.value} needs it",
@@ -80,22 +81,23 @@ def _missing(name: str, packages: Mapping[str, Mapping[str, Package]], subject: 
             )
 
 
-def _differing(name: str, packages: Mapping[str, Mapping[str, Package]]) -> Iterator[Finding]:
+def _differing(name: str, packages: Mapping[str, Mapping[str, Package]], subject: Subject) -> Iterator[Finding]:
+    """Hosts whose version is not that of the most; the hosts of a job have to agree with each other only."""
     label, severity = _SAME[name]
     versions = {host: found[name].version for host, found in packages.items() if name in found}
-    counts = Counter(versions.values())
-    if len(counts) < 2:
+    counts = Counter(version for host, version in versions.items() if subject.is_used(host, None))
+    if len(set(versions.values())) < 2 or not counts:
         return
     usual = max(counts, key=lambda version: (counts[version], version))  # of as many: any, but always the same
-    if name == "python" and len({_minor(version) for version in counts}) > 1:
-        severity = Severity.REFUSE  # what one pickles, another cannot read
     for host, version in versions.items():
         if version != usual:
+            # what one minor version of Python pickles, another cannot read
+            is_other_python = name == "python" and _minor(version) != _minor(usual)
             yield Finding(
-                severity,
+                subject.of_gang(Severity.REFUSE if is_other_python else severity),
                 Check.VERSIONS,
                 f"{label} is {version}",
-                f"{usual}, as on {counts[usual]} of {len(versions)} hosts",
+                f"{usual}, as on {counts[usual]} of {counts.total()} hosts",
                 f"install {label} {usual} there",
                 host,
             )

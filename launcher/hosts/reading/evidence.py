@@ -48,6 +48,7 @@ def read_evidence(host: str, evidence: Mapping[str, Any], asked: float, answered
         npus=found.npus,
         device_nodes=nodes,
         closed_nodes=closed,
+        unlisted_ports=found.unlisted_ports,
         hccn_conf=hccn_conf,
         packages={**_ascend(texts, found.driver, unread), **_python(evidence, unread)},
         filesystems=_filesystems(evidence, unread),

@@ -6,8 +6,8 @@ Texts: Ascend/mind-cluster (faultdiag 03_collecting_logs.md; npu_info_parser), H
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from launcher.hosts.reading.npu_smi_fields import key_values
@@ -15,7 +15,6 @@ from launcher.hosts.reading.text import decimal, excerpt, is_address, is_nothing
 from launcher.hosts.report import Unread
 
 _TLS: Final = re.compile(r"tls\s+switch\s*\[\s*([01])\s*\]", re.IGNORECASE)
-_GATEWAY: Final = re.compile(r"default gateway:\s*([0-9A-Fa-f.:]+?)\s*(?:,\s*Iface:\s*(\S+))?\s*", re.IGNORECASE)
 _LANE: Final = re.compile(r"([TR])x Power(\d)", re.IGNORECASE)
 
 
@@ -29,23 +28,15 @@ class PortAddress:
 
 @dataclass(frozen=True)
 class Optical:
-    """`-optical -g`: power of the lanes in mW, in order; flags as they are written (`0xff`: all lanes)."""
+    """`-optical -g`: power of the lanes in mW, by their numbers; flags as they are written (`0xff`: all lanes)."""
 
     present: bool
     temperature: float | None = None
     vendor: str | None = None
-    tx_power: tuple[float, ...] = ()
-    rx_power: tuple[float, ...] = ()
+    tx_power: Mapping[int, float] = field(default_factory=dict)
+    rx_power: Mapping[int, float] = field(default_factory=dict)
     tx_loss: str | None = None
     rx_loss: str | None = None
-
-
-@dataclass(frozen=True)
-class Neighbour:
-    """`-lldp -g`: the switch at the other end of the cable, and its port."""
-
-    system: str | None
-    port: str | None
 
 
 def read_ip(text: str) -> PortAddress | Unread:
@@ -53,8 +44,7 @@ def read_ip(text: str) -> PortAddress | Unread:
     source = "hccn_tool -ip -g"
     if not text.strip():
         return PortAddress(None, None)
-    found = {key.casefold(): value for key, value in key_values(text)}
-    ip, netmask = found.get("ipaddr", ""), found.get("netmask", "")
+    ip, netmask = _said(text, "ipaddr"), _said(text, "netmask")
     if not is_address(ip):
         return Unread(source, "there is no ipaddr that is an IP address", excerpt(text))
     return PortAddress(ip, netmask if is_address(netmask) or netmask.isdecimal() else None)
@@ -62,7 +52,7 @@ def read_ip(text: str) -> PortAddress | Unread:
 
 def read_link(text: str) -> bool | Unread:
     """Whether the link is up."""
-    said = dict(key_values(text)).get("link status", "").upper()
+    said = _said(text, "link status").upper()
     if said in ("UP", "DOWN"):
         return said == "UP"
     return Unread("hccn_tool -link -g", "the link status is neither UP nor DOWN", excerpt(text))
@@ -70,7 +60,7 @@ def read_link(text: str) -> bool | Unread:
 
 def read_net_health(text: str) -> str | Unread:
     """The status as it is written: Success, or Fault, Init, Socket failed, Receive timeout, Unreachable, ..."""
-    said = dict(key_values(text)).get("net health status", "")
+    said = _said(text, "net health status")
     return said or Unread("hccn_tool -net_health -g", "there is no net health status", excerpt(text))
 
 
@@ -82,17 +72,6 @@ def read_tls(text: str) -> bool | Unread:
     return Unread("hccn_tool -tls -g", "there is no tls switch that is 0 or 1", excerpt(text))
 
 
-def read_gateway(text: str) -> str | Unread | None:
-    """The default gateway; None where nothing is printed: none is set."""
-    if not text.strip():
-        return None
-    for line in plain_lines(text):
-        match = _GATEWAY.fullmatch(line.strip())
-        if match and is_address(match[1]):
-            return match[1]
-    return Unread("hccn_tool -gateway -g", "there is no default gateway that is an IP address", excerpt(text))
-
-
 def read_optical(text: str) -> Optical | Unread:
     """The optical module. Unread, with the text, when it cannot be reached (`Control link unreachable`)."""
     found = {key.casefold(): value for key, value in key_values(text) if key}
@@ -101,36 +80,25 @@ def read_optical(text: str) -> Optical | Unread:
         return Optical(present=False)
     if said != "present":
         return Unread("hccn_tool -optical -g", "it does not say whether a module is present", excerpt(text))
-    powers: dict[str, list[float]] = {"T": [], "R": []}
+    powers: dict[str, dict[int, float]] = {"T": {}, "R": {}}
     for key, value in key_values(text):
-        match = _LANE.fullmatch(key)
-        power = decimal(value.split()[0]) if match and value else None
+        match, (number, _, unit) = _LANE.fullmatch(key), value.partition(" ")
+        power = decimal(number) if unit == "mW" else None
         if match and power is not None:
-            powers[match[1].upper()].append(power)
+            powers[match[1].upper()][int(match[2])] = power
     temperature, vendor = found.get("temperature", "").split(), found.get("vendor name", "")
     return Optical(
         True,
         decimal(temperature[0]) if temperature else None,
         None if is_nothing(vendor) else vendor,
-        tuple(powers["T"]),
-        tuple(powers["R"]),
+        powers["T"],
+        powers["R"],
         found.get("tx los flag"),
         found.get("rx los flag"),
     )
 
 
-def read_lldp(text: str) -> Neighbour | Unread:
-    """The neighbour: `Ifname:` below `Port ID TLV`, and the line below `System Name TLV`."""
-    lines = [line.strip() for line in plain_lines(text)]
-    values = {name: _below(lines, name) for name in ("Port ID TLV", "System Name TLV")}
-    if not any(values.values()):
-        return Unread("hccn_tool -lldp -g", "there is neither a Port ID TLV nor a System Name TLV", excerpt(text))
-    port = values["Port ID TLV"]
-    return Neighbour(values["System Name TLV"], port.partition("Ifname:")[2].strip() or port if port else None)
-
-
-def _below(lines: list[str], title: str) -> str | None:
-    for line, following in pairwise(lines):
-        if line == title and following:
-            return following
-    return None
+def _said(text: str, wanted: str) -> str:
+    """The value of a key; empty without it, and where its lines contradict each other."""
+    values = {value for key, value in key_values(text) if key.casefold() == wanted}
+    return values.pop() if len(values) == 1 else ""

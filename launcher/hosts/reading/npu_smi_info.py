@@ -114,6 +114,10 @@ def _read_chip(reading: _Reading, block: list[str], rows: list[list[str]], heads
     if card is None or chip is None or not found.get("Name"):
         reading.leave("NPU, Name or Chip is not there", text)
         return
+    number = whole(found.get("Phy-ID", ""))
+    if any((one.card, one.chip) == (card, chip) or one.id == number is not None for one in reading.chips):
+        reading.leave("the same chip, or Phy-ID, is in the table twice", text)
+        return
     health = _health(found.get("Health", ""))
     if health is None:
         reading.leave(f"the health {found.get('Health', '')!r} is none that npu-smi documents", text)
@@ -131,7 +135,7 @@ def _read_chip(reading: _Reading, block: list[str], rows: list[list[str]], heads
             chip,
             found["Name"],
             health,
-            id=whole(found.get("Phy-ID", "")),
+            id=number,
             bus_id=bus if _BUS.fullmatch(bus) else None,
             power=decimal(found.get("Power(W)", "")),
             temperature=decimal(found.get("Temp(C)", "")),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -19,11 +19,15 @@ _AMBIGUOUS: Final = "Ascend910"  # what A3 calls its chips, whose number only th
 
 @dataclass(frozen=True)
 class Npus:
-    """The NPUs of a host by physical id; `driver` is what the table's head says."""
+    """The NPUs of a host by physical id; `driver` is what the table's head says.
+
+    `unlisted_ports` are the network ports of device nodes that npu-smi does not list.
+    """
 
     soc: str | None
     driver: str | None
     npus: tuple[Npu, ...]
+    unlisted_ports: Mapping[int, Port]
     unread: tuple[Unread, ...]
 
 
@@ -55,7 +59,9 @@ def read_npus(commands: Commands, nodes: Collection[int], holders: Sequence[tupl
         npus.append(replace(npu, processes=(*listed, *more), cpus=cpus))
     driver = info.driver if info else None
     soc = _soc(info.chips if info else (), mapped, commands)
-    return Npus(soc, driver, tuple(sorted(npus, key=lambda npu: npu.id)), (*unread, *commands.unread))
+    unlisted = sorted(set(nodes) - {npu.id for npu in npus})
+    ports = {number: port for number in unlisted if (port := _port(number, commands)) is not None}
+    return Npus(soc, driver, tuple(sorted(npus, key=lambda npu: npu.id)), ports, (*unread, *commands.unread))
 
 
 def _physical_id(chip: Chip, chips: Sequence[Chip], mapped: Sequence[MappedChip], nodes: Collection[int]) -> int | None:

@@ -43,7 +43,7 @@ def closed_after(seconds: float, channel: paramiko.Channel) -> Iterator[None]:
 class Command:
     """A command on a channel, which has until `deadline` to end; `timeout` is how messages call that, in seconds.
 
-    `pid` is its process there, once it has run and if it began; a command that did not end runs on.
+    `left` is its process there when that runs on after its time, as far as is known.
     """
 
     def __init__(self, channel: paramiko.Channel, name: str, timeout: float, deadline: float) -> None:
@@ -53,7 +53,7 @@ class Command:
         self._deadline = deadline
         self._stdout = bytearray()
         self._stderr = bytearray()
-        self.pid: int | None = None
+        self.left: int | None = None
 
     def run(self, line: bytes, input: bytes) -> Answer:
         """Run a command line to its end; raises Lost, and SSHException when the server runs no commands."""
@@ -120,11 +120,11 @@ class Command:
         if status < 0 and name is None:
             raise Lost
         code = status if name is None else -signal.Signals.__members__.get(f"SIG{name}", 0)
-        if name is not None and code == 0:
-            return self._unended(f"was ended by signal {name!a}")
-        self.pid, stdout = own_words(bytes(self._stdout))
+        pid, stdout = own_words(bytes(self._stdout))
         _, stderr = own_words(bytes(self._stderr))
-        if self.pid is None:
+        if name is not None and code == 0:
+            return Answer(None, stdout, stderr, f"{self._name} was ended by signal {name!a}")
+        if pid is None:
             said = quoted((stderr or stdout).strip())
             return Answer(
                 None, stdout, stderr, f"{self._name} did not begin: the login shell ended with {code}: {said}"
@@ -135,6 +135,6 @@ class Command:
         return max(0.0, self._deadline - time.monotonic())
 
     def _unended(self, how: str) -> Answer:
-        self.pid, stdout = own_words(bytes(self._stdout))
+        self.left, stdout = own_words(bytes(self._stdout))
         _, stderr = own_words(bytes(self._stderr))
         return Answer(None, stdout, stderr, f"{self._name} {how}")

@@ -6,10 +6,13 @@ Importing this module imports paramiko.
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import stat
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -47,61 +50,86 @@ class _Config(paramiko.SSHConfig):
     }
 
 
-def read_ssh_config(home: Path, system: Path, only: str | None = None) -> paramiko.SSHConfig:
-    """What ssh would be told, from the files that there are; `home` is the user's and `system` usually /etc/ssh.
+def ssh_config_lines(home: Path, system: Path, only: str | None = None) -> tuple[str, ...]:
+    """What ssh would read, from the files that there are; `home` is the user's and `system` usually /etc/ssh.
 
     `only` is what `ssh -F` takes: one file in the place of both, which must be there, or `none` for none at all.
-    Raises UsageError, with file and line, for what can be neither read nor understood.
+    Raises UsageError, with file and line, for what cannot be read, or could be written by others.
     """
     user = home / ".ssh/config" if only is None else Path(only).expanduser()
     lines: list[str] = []
     if only != "none" and (only is not None or user.exists()):
-        lines += [_ANY, *_expanded(user, home / ".ssh", home, _ANY, 0)]
+        lines += [_ANY, *_Reading(home, home / ".ssh", private=only is None).lines(user, _ANY, 0)]
     if only is None and (system / "ssh_config").exists():
-        lines += [_ANY, *_expanded(system / "ssh_config", system, home, _ANY, 0)]
+        lines += [_ANY, *_Reading(home, system, private=False).lines(system / "ssh_config", _ANY, 0)]
+    return tuple(lines)
+
+
+def parsed(lines: Sequence[str], where: str) -> paramiko.SSHConfig:
+    """Lines of an ssh configuration to look hosts up in. Raises UsageError for what is not understood."""
     try:
         return _Config.from_text("\n".join(lines))
     except (paramiko.ConfigParseError, ValueError) as error:
         raise UsageError(
-            f"{error}", where=str(user), expected="ssh_config(5)", remedy="mend the line, or comment it out"
+            f"{error}", where=where, expected="ssh_config(5)", remedy="mend the line, or comment it out"
         ) from None
 
 
-def _expanded(path: Path, base: Path, home: Path, block: str, depth: int) -> Iterator[str]:
-    """The lines of a file, with those of the files it includes; `block` is the Host or Match line it is read under."""
-    try:
-        text = path.read_text(errors="surrogateescape")
-    except OSError as error:
-        raise UsageError(
-            f"the ssh configuration cannot be read: {error.strerror}", where=str(path), remedy=f"ls -l {path}"
-        ) from None
-    outer = block
-    for number, line in enumerate(text.splitlines(), start=1):
-        found = _KEYWORD.fullmatch(line)
-        keyword = found[1].lower() if found else ""
-        if found is None or keyword != "include":
-            if keyword in ("host", "match"):
-                if outer != _ANY:
-                    raise UsageError(
-                        f"{keyword.title()} in a file that is included under {outer.strip()!r} is not understood",
-                        where=f"{path}:{number}",
-                        remedy="move the Include to the top of its file, before the first Host",
-                    )
-                block = line
-            yield line
-            continue
-        if depth == _DEPTH:
-            raise UsageError("files that include each other", where=f"{path}:{number}", remedy="break the circle")
-        for pattern in _words(found[2], f"{path}:{number}"):
-            for included in _matching(pattern, base, home):
-                yield from _expanded(included, base, home, block, depth + 1)
-                yield block  # the included file may have left it
+@dataclass(frozen=True)
+class _Reading:
+    """How files are read: a relative Include begins at `base`; what is `private` nobody else may write, as for ssh."""
 
+    home: Path
+    base: Path
+    private: bool
 
-def _matching(pattern: str, base: Path, home: Path) -> list[Path]:
-    """The files that an Include names, sorted; those that are not there are no error to ssh."""
-    path = home / pattern[2:] if pattern.startswith("~/") else base / pattern  # an absolute pattern leaves base out
-    return sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
+    def lines(self, path: Path, block: str, depth: int) -> Iterator[str]:
+        """The lines of a file, with those of the files it includes; `block` is the Host or Match line it is under."""
+        outer = block
+        for number, line in enumerate(self._text(path).splitlines(), start=1):
+            found = _KEYWORD.fullmatch(line)
+            keyword = found[1].lower() if found else ""
+            if found is None or keyword != "include":
+                if keyword in ("host", "match"):
+                    if outer != _ANY:
+                        raise UsageError(
+                            f"{keyword.title()} in a file that is included under {outer.strip()!r} is not understood",
+                            where=f"{path}:{number}",
+                            remedy="move the Include to the top of its file, before the first Host",
+                        )
+                    block = line
+                yield line
+                continue
+            if depth == _DEPTH:
+                raise UsageError("files that include each other", where=f"{path}:{number}", remedy="break the circle")
+            for pattern in _words(found[2], f"{path}:{number}"):
+                for included in self._matching(pattern):
+                    yield from self.lines(included, block, depth + 1)
+                    yield block  # the included file may have left it
+
+    def _text(self, path: Path) -> str:
+        try:
+            with path.open(errors="surrogateescape") as file:
+                status = os.fstat(file.fileno())
+                text = file.read()
+        except OSError as error:
+            raise UsageError(
+                f"the ssh configuration cannot be read: {error.strerror}", where=str(path), remedy=f"ls -l {path}"
+            ) from None
+        if self.private and (status.st_uid not in (0, os.geteuid()) or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)):
+            raise UsageError(
+                f"others may write this ssh configuration (owner {status.st_uid}, {stat.filemode(status.st_mode)}), "
+                "and so have commands run as you",
+                where=str(path),
+                expected="a file that only you may write; ssh refuses it too",
+                remedy=f"chmod go-w {path}",
+            )
+        return text
+
+    def _matching(self, pattern: str) -> list[Path]:
+        """The files that an Include names, sorted; those that are not there are no error to ssh."""
+        path = self.home / pattern[2:] if pattern.startswith("~/") else self.base / pattern  # or absolute
+        return sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
 
 
 def _words(text: str, where: str) -> list[str]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from launcher.hosts.ssh.destination import Destination
 from launcher.hosts.ssh.dial import Line, dial, dial_through
@@ -19,6 +20,17 @@ from launcher.hosts.ssh.transport import NoGreeting, Transport, greet
 from launcher.hosts.ssh.trust import NewHostKey, accept, known_kinds, verify
 
 RETRIES = (0.2, 0.6, 1.2, 2.4)  # seconds before the next try when a busy server turns us away
+
+
+@contextmanager
+def held(lock: threading.Lock, deadline: float) -> Iterator[bool]:
+    """Hold a lock, if it is free before the deadline; False: it was not."""
+    ours = lock.acquire(timeout=max(0.0, deadline - time.monotonic()))
+    try:
+        yield ours
+    finally:
+        if ours:
+            lock.release()
 
 
 class Connection:
@@ -58,6 +70,10 @@ class Connection:
         """The connections to the jump hosts, in the order of travel, and this one."""
         return (*(self._jump.way() if self._jump is not None else ()), self)
 
+    def another(self) -> Connection:
+        """One more to the same destination, over the same jump hosts; whoever asked for it closes it."""
+        return Connection(self.to, self._jump, self.pause)
+
     def close(self) -> None:
         """End the connection, also one that is just being opened: that fails then."""
         self._ended = True
@@ -73,7 +89,14 @@ class Connection:
     def transport(self, deadline: float) -> Transport:
         """The open connection, logged in; who waits while another opens it shares his failure. Raises SshError."""
         seen = self._attempts
-        with self._opening:
+        with held(self._opening, deadline) as ours:
+            if not ours:
+                raise SshError(
+                    self.to.host,
+                    Step.CONNECT,
+                    f"{self.to} is still being connected to, for a command that may wait longer than this one",
+                    remedy="look whether the host is up, or give the command more time",
+                )
             if self._failure is not None and self._attempts > seen:
                 raise self._failure
             if not self.is_open:
@@ -117,6 +140,8 @@ class Connection:
         transport, key = self._greet(deadline)
         verify(key, self.to)
         log_in(transport, self.to)
+        if self._ended:  # before there was a line to cut
+            raise SshError(self.to.host, Step.CONNECT, f"the connection to {self.to} was closed on this side")
 
     def _greet(self, deadline: float) -> tuple[Transport, HostKey]:
         """A line, and the exchange of keys over it; again when the server turns us away at once, as a busy one does."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import re
 import shlex
 import socket
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from launcher.errors import UsageError
-from launcher.hosts.ssh.config_file import read_ssh_config
+from launcher.hosts.ssh.config_file import parsed, ssh_config_lines
 from launcher.specs import Host, Ssh
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ CONNECT_TIMEOUT = 10.0
 _DEFAULT_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")  # the kinds that paramiko can use
 _FAMILIES = {"any": socket.AF_UNSPEC, "inet": socket.AF_INET, "inet6": socket.AF_INET6}
 _MOST_JUMPS = 8
+_OF_THE_SHELL = re.compile(r"^-|[\s\x00-\x1f\x7f'`\"$\\;&<>|(){},]")  # in names, as ssh has it: %h is in commands
 
 
 @dataclass(frozen=True)
@@ -83,8 +85,9 @@ class AddressBook:
         self._home = home
         self._system = system
         self._agent = environment.get("SSH_AUTH_SOCK") or None
-        self._config: paramiko.SSHConfig = read_ssh_config(home, system, config)
+        self._lines = ssh_config_lines(home, system, config)
         self._file = config or str(home / ".ssh/config")
+        self._configs: dict[tuple[str | None, int | None], paramiko.SSHConfig] = {}
 
     def destination(self, host: Host, ssh: Ssh | None) -> Destination:
         """Where a host is; what the spec says wins.
@@ -93,14 +96,15 @@ class AddressBook:
         HostName there, because the address in a spec is the one that hosts have for each other.
         Raises UsageError for settings that cannot be understood.
         """
-        named = self._options(host.name)
+        ssh = ssh or Ssh()
+        named = self._options(host.name, ssh)
         alias = host.name if named.get("hostname", host.name) != host.name else host.address
-        return self._destination(host.name, alias, ssh or Ssh(), None)
+        return self._destination(host.name, alias, ssh, ())
 
-    def _destination(self, label: str, alias: str, ssh: Ssh, after: tuple[str, ...] | None) -> Destination:
-        options = self._options(alias)
+    def _destination(self, label: str, alias: str, ssh: Ssh, after: tuple[str, ...]) -> Destination:
+        options = self._options(alias, ssh)
         address = _text(options, "hostname") or alias
-        port = ssh.port or self._number(options, "port", SSH_PORT)
+        port = self._number(options, "port", SSH_PORT)
         known_as = _text(options, "hostkeyalias") or (address if port == SSH_PORT else f"[{address}]:{port}")
         files = (ssh.key,) if ssh.key else tuple(options.get("identityfile", ()))
         jump_text = ssh.jump or _text(options, "proxyjump")
@@ -118,7 +122,7 @@ class AddressBook:
             host=label,
             address=address,
             port=port,
-            user=ssh.user or _text(options, "user") or _own_name(),
+            user=_text(options, "user") or _own_name(),
             known_as=known_as.lower(),
             keys=tuple(map(self._path, files or (f"~/.ssh/{name}" for name in _DEFAULT_KEYS))),
             named=bool(files),
@@ -129,7 +133,7 @@ class AddressBook:
                 *map(self._path, _files(options, "globalknownhostsfile") or [str(self._system / "ssh_known_hosts")]),
             ),
             accept_new=_text(options, "stricthostkeychecking").lower() in ("accept-new", "no", "off"),
-            jump=self._jump(jump_text, (address, port), ssh, after or ()),
+            jump=self._jump(jump_text, (address, port), ssh, after),
             proxy_command=command,
             family=_FAMILIES[family],
             timeout=float(self._number(options, "connecttimeout", 0) or CONNECT_TIMEOUT),
@@ -153,20 +157,28 @@ class AddressBook:
                 raise self._refuse(f"jump host {hop!r}", "[user@]host[:port][,...]")
             own = Ssh(user=user, port=port, key=ssh.key, known_hosts=ssh.known_hosts)
             if number == 0:
-                if self._is_at(name, port, target):
+                if self._is_at(name, own, target):
                     return None
                 reached = self._destination(name, name, own, (*after, name))
             else:
                 reached = replace(self._destination(name, name, own, (*after, name)), jump=reached)
         return reached
 
-    def _is_at(self, name: str, port: int | None, target: tuple[str, int]) -> bool:
-        options = self._options(name)
-        return (_text(options, "hostname") or name, port or self._number(options, "port", SSH_PORT)) == target
+    def _is_at(self, name: str, ssh: Ssh, target: tuple[str, int]) -> bool:
+        options = self._options(name, ssh)
+        return (_text(options, "hostname") or name, self._number(options, "port", SSH_PORT)) == target
 
-    def _options(self, alias: str) -> paramiko.SSHConfigDict:
+    def _options(self, alias: str, ssh: Ssh) -> paramiko.SSHConfigDict:
+        """What the configuration says of a host; the spec's user and port come first, also for its `%r` and `%p`."""
+        for name in (alias, ssh.user or ""):
+            if _OF_THE_SHELL.search(name):
+                raise self._refuse(f"the name {name!r}", "none of the characters that a shell takes for its own")
+        key = (ssh.user, ssh.port)
+        if key not in self._configs:
+            first = [f"{word} {value}" for word, value in zip(("User", "Port"), key, strict=True) if value is not None]
+            self._configs[key] = parsed([*first, *self._lines], self._file)
         try:
-            return self._config.lookup(alias)
+            return self._configs[key].lookup(alias)
         except subprocess.TimeoutExpired as error:
             raise self._refuse(f"Match exec, which took more than {error.timeout:g} s", "an answer") from None
         except (KeyError, OSError, ValueError) as error:  # a user without a name; a number that is none

@@ -49,8 +49,9 @@ class Line:
         """Close it; a command is ended and waited for."""
         self.socket.close()
         if self.command is not None and self.complaints is not None:
-            with suppress(ProcessLookupError):
-                os.killpg(self.command.pid, signal.SIGKILL)  # it may be a pipeline
+            if self.command.returncode is None:  # not waited for: the id is still its own
+                with suppress(ProcessLookupError):
+                    os.killpg(self.command.pid, signal.SIGKILL)  # it may be a pipeline
             self.command.wait()
             self.complaints.close()
 

@@ -11,33 +11,35 @@ import posixpath
 import secrets
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
 
 import paramiko
 
 FOLDER_MODE = 0o700
+_ASKED_AHEAD = 64  # pieces of 32 KiB: what is in flight is in memory
 
 
 def put(sftp: paramiko.SFTPClient, content: bytes | Path, path: str, mode: int) -> None:
     """Write a file, from bytes or from a file here, and the folders on the way there (0700).
 
-    A relative path begins at the user's home. The file is filled under another name, closed to all others (0600), and
-    then takes its place and its mode. Raises OSError and SSHException.
+    A relative path begins at the user's home. The file is filled in a folder of its own beside its place (0700, so that
+    nobody else opens it before it has its mode), and then moves there. Raises OSError and SSHException.
     """
     _make_folders(sftp, posixpath.dirname(path))
-    beside = f"{path}.{secrets.token_hex(4)}.new"
+    folder = f"{path}.{secrets.token_hex(4)}.new"
+    file = f"{folder}/file"
     with io.BytesIO(content) if isinstance(content, bytes) else content.open("rb") as source:
+        sftp.mkdir(folder, FOLDER_MODE)
         try:
-            with sftp.open(beside, "wbx") as target:
-                sftp.chmod(beside, 0o600)
-                target.set_pipelined(True)
-                _copy(source, target)
-            sftp.chmod(beside, mode)
-            sftp.posix_rename(beside, path)
+            sftp.putfo(source, file)  # and compares the sizes: a full disk may show nowhere else
+            sftp.chmod(file, mode)
+            sftp.posix_rename(file, path)
         except BaseException:
             with suppress(OSError, paramiko.SSHException, EOFError):
-                sftp.remove(beside)
+                sftp.remove(file)
             raise
+        finally:
+            with suppress(OSError, paramiko.SSHException, EOFError):
+                sftp.rmdir(folder)
 
 
 def get(sftp: paramiko.SFTPClient, path: str, to: Path) -> None:
@@ -46,16 +48,11 @@ def get(sftp: paramiko.SFTPClient, path: str, to: Path) -> None:
     to.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
     try:
         with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as target:
-            sftp.getfo(path, target)
+            sftp.getfo(path, target, max_concurrent_prefetch_requests=_ASKED_AHEAD)
         beside.replace(to)
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
-
-
-def _copy(source: IO[bytes], target: paramiko.SFTPFile) -> None:
-    while piece := source.read(32 * 1024):
-        target.write(piece)
 
 
 def _make_folders(sftp: paramiko.SFTPClient, folder: str) -> None:

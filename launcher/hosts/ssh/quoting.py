@@ -15,6 +15,7 @@ from collections.abc import Sequence
 _ANYWHERE = re.compile(rb"[A-Za-z0-9 _./:=,@%+#&()*;<>?{|}~^\[\]-]")
 _MARK = "printf '\\036npu-launch %d\\036' $$"
 _MARKED = re.compile(rb"\x1enpu-launch (\d+)\x1e")
+_MOST_PID = 4 * 1024 * 1024  # PID_MAX_LIMIT of Linux
 
 
 def command_line(argv: Sequence[str]) -> bytes:
@@ -22,9 +23,10 @@ def command_line(argv: Sequence[str]) -> bytes:
 
     Shells agree on single quotes only as long as there is no quote, backslash, newline or `!` between them, so those
     are spelt `\0ooo` and put back by `printf %b` of the host's own /bin/sh (POSIX), whose quotes are known. `exec`
-    leaves no shell behind: the process id in the mark is the command's, and that of its process group.
+    leaves no shell behind: the process id in the mark is the command's, and that of its process group. A command whose
+    mark could not be written does not begin: nobody waits for it any more.
     """
-    script = os.fsencode(f"{_MARK}; {_MARK} >&2; exec {shlex.join(argv)}")
+    script = os.fsencode(f"{_MARK} && {_MARK} >&2 && exec {shlex.join(argv)}")
     spelt = b"".join(bytes([byte]) if _ANYWHERE.match(bytes([byte])) else b"\\0%03o" % byte for byte in script)
     return b'exec /bin/sh -c \'eval "$(printf %b "' + spelt + b'")"\''
 
@@ -39,8 +41,9 @@ def kill_line(pid: int) -> bytes:
     """The line that ends a command, with all of its process group.
 
     By the shell's own `kill` and after `--`: the program /bin/kill of procps 4.0 takes `-KILL -1234` for process -1,
-    which means every process of the user (and of root, of the machine).
+    which means every process of the user (and of root, of the machine). A number so large that a shell might wrap it
+    around is refused as 1 and below are.
     """
-    if pid <= 1:
+    if not 1 < pid <= _MOST_PID:
         raise ValueError(f"process group {pid} is not a command's")
     return command_line(["sh", "-c", 'kill -s KILL -- "-$1"', "sh", str(pid)])

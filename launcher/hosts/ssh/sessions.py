@@ -9,19 +9,20 @@ import errno
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from dataclasses import replace
 
 from paramiko import Channel, ChannelException, SFTPClient, SSHException
 
 from launcher.errors import InfrastructureError
 from launcher.hosts.reach import Answer
 from launcher.hosts.ssh.command import Command, Lost, closed_after
-from launcher.hosts.ssh.connection import RETRIES, Connection
+from launcher.hosts.ssh.connection import RETRIES, Connection, held
 from launcher.hosts.ssh.problems import SshError, Step, quoted
 from launcher.hosts.ssh.quoting import command_line, kill_line
 from launcher.hosts.ssh.slots import Slots
 
-_KILL_TIMEOUT = 2.0  # seconds
+_KILL_TIMEOUT = 5.0  # seconds
 _LONGEST_LINE = 128 * 1024  # bytes: what Linux takes as one argument, and so the login shell there
 _THE_END = (Lost, EOFError, OSError)  # of a connection; paramiko may notice it in one thread before it does in another
 
@@ -47,8 +48,8 @@ class Sessions:
                 answer = command.run(line, input)
             except (Lost, SSHException, EOFError, OSError) as error:
                 raise self._interrupted(argv[0], error) from None
-        if answer.code is None and command.pid is not None:
-            self._kill(command.pid)
+        if command.left is not None and not self._kill(command.left):
+            return replace(answer, problem=f"{answer.problem}, and could not be killed: it may still run there")
         return answer
 
     def transfer(self, work: Callable[[SFTPClient], None], path: str, timeout: float) -> None:
@@ -65,13 +66,17 @@ class Sessions:
                 with SFTPClient(channel) as sftp:
                     work(sftp)
             except (SSHException, EOFError, OSError) as error:
-                if isinstance(error, OSError) and (error.filename is not None or error.errno == errno.ENOSPC):
+                if isinstance(error, OSError) and (
+                    error.filename is not None or error.errno in (errno.ENOSPC, errno.EDQUOT)
+                ):
                     raise InfrastructureError(  # sftp's own errors have neither
                         f"{error.strerror}",
                         where=str(error.filename or "this machine"),
                         expected=f"the file that is taken to or from {path} on host {self._to.host}",
                         remedy="look for the file, its permissions, and room on the disk",
                     ) from None
+                if not self.connection.is_open:
+                    raise self._lost(f"{path} was transferred", error, "the file; it is there whole, or not") from None
                 why = getattr(error, "strerror", None) or str(error) or "the connection was lost"
                 raise SshError(
                     self._to.host,
@@ -81,13 +86,23 @@ class Sessions:
                     remedy=f"there: df {path}; ls -ld {path}",
                 ) from None
 
-    def _kill(self, pid: int) -> None:
-        """End what runs on although its time is over: sshd does not do that, and for root it passes on no signals."""
+    def _kill(self, pid: int) -> bool:
+        """End what runs on although its time is over: sshd does not do that, and for root it passes on no signals.
+
+        Over a connection of its own: there, a session counts (MaxSessions) as long as its command runs.
+        """
         if not self.connection.is_open:
-            return
+            return False
         deadline = time.monotonic() + _KILL_TIMEOUT
-        with suppress(SshError, Lost, SSHException, EOFError, OSError), self._channel(deadline) as channel:
-            Command(channel, "kill", _KILL_TIMEOUT, deadline).run(kill_line(pid), b"")
+        apart = Sessions(self.connection.another())
+        try:
+            with apart._channel(deadline) as channel:
+                killed = Command(channel, "kill", _KILL_TIMEOUT, deadline).run(kill_line(pid), b"")
+        except (SshError, Lost, SSHException, EOFError, OSError, ValueError):
+            return False
+        finally:
+            apart.connection.close()
+        return killed.code is not None  # 1: it ended meanwhile
 
     @contextmanager
     def _channel(self, deadline: float) -> Iterator[Channel]:
@@ -105,8 +120,8 @@ class Sessions:
         renewed = False
         while True:
             transport = self.connection.transport(deadline)
-            with self._asking:  # one at a time: paramiko keeps one error for all
-                others = self._slots.take(deadline)
+            with held(self._asking, deadline) as ours:  # one at a time: paramiko keeps one error for all
+                others = self._slots.take(deadline) if ours else None
                 if others is None:
                     raise self._no_channel("every command that runs there takes longer than this one may wait")
                 try:
@@ -119,6 +134,8 @@ class Sessions:
                         raise self._no_channel(quoted(error.text)) from None
                 except (SSHException, EOFError, OSError) as error:
                     self._slots.give_back()
+                    if "timeout" in str(error).lower():
+                        raise self._silent() from None
                     if renewed or (transport.is_active() and not isinstance(error, _THE_END)):
                         raise self._no_channel(quoted(str(error) or "it closed the connection")) from None
                     renewed, wait = True, 0.0
@@ -134,6 +151,15 @@ class Sessions:
             remedy="see sshd's log there; its own default is MaxSessions 10",
         )
 
+    def _silent(self) -> SshError:
+        return SshError(
+            self._to.host,
+            Step.CHANNEL,
+            f"{self._to} does not answer any more on the connection that is open",
+            expected=f"an answer within {self._to.timeout:g} s, or what was left of the time",
+            remedy="look whether the host is up, whether it hangs, and whether the network still leads there",
+        )
+
     def _interrupted(self, name: str, error: Exception) -> SshError:
         """A command did not begin, or nobody knows how it ended."""
         if self.connection.is_open and not isinstance(error, _THE_END):
@@ -143,11 +169,14 @@ class Sessions:
                 f"{self._to} does not run {name}: {quoted(str(error) or 'it closed the channel')}",
                 remedy="see sshd's log there: a login shell that is missing, a ForceCommand, or no more processes",
             )
+        return self._lost(f"{name} ran", error, "its exit status; whether it still runs there is not known")
+
+    def _lost(self, meanwhile: str, error: Exception, expected: str) -> SshError:
         how = quoted(str(error)) if str(error) else "closed by the other side"
         return SshError(
             self._to.host,
-            Step.RUN,
-            f"the connection to {self._to} was lost while {name} ran: {how}",
-            expected="its exit status; whether it still runs there is not known",
-            remedy="look whether the host is up",
+            Step.TRANSFER if meanwhile.endswith("transferred") else Step.RUN,
+            f"the connection to {self._to} was lost while {meanwhile}: {how}",
+            expected=expected,
+            remedy="look whether the host is up, and whether the network still leads there",
         )

@@ -14,13 +14,13 @@ from launcher.hosts.ssh.problems import HostKeyError
 
 def known_kinds(to: Destination) -> tuple[str, ...]:
     """The kinds of the keys that are on record for a host."""
-    return tuple(record.key.kind for record in records_of(to.known_as, to.known_hosts) if not record.revoked)
+    records = records_of(to.known_as, to.known_hosts) or _without_port(to)
+    return tuple(record.key.kind for record in records if not record.revoked)
 
 
 def verify(key: HostKey, to: Destination) -> None:
     """Raise HostKeyError unless the key is on record, or the user's ssh configuration wants new hosts accepted."""
-    records = records_of(to.known_as, to.known_hosts)
-    found = standing(key, records)
+    found, records = _judge(key, to)
     if found is Standing.UNKNOWN and to.accept_new:
         remember(to.known_hosts[0], [(to.known_as, key)])
     elif found is not Standing.KNOWN:
@@ -40,13 +40,31 @@ class NewHostKey:
 
 def accept(key: HostKey, to: Destination, agree: Callable[[NewHostKey], bool]) -> NewHostKey | None:
     """Put an unknown key on record if `agree` says so; None when it was known. Raises HostKeyError if it is refused."""
-    if standing(key, records_of(to.known_as, to.known_hosts)) is Standing.UNKNOWN:
+    if _judge(key, to)[0] is Standing.UNKNOWN:
         new = NewHostKey(to.host, to.known_as, key.kind, key.fingerprint, to.known_hosts[0])
         if agree(new):
             remember(new.file, [(to.known_as, key)])
             return new
     verify(key, to)
     return None
+
+
+def _judge(key: HostKey, to: Destination) -> tuple[Standing, tuple[Record, ...]]:
+    """What is on record of a key, and those records.
+
+    As for ssh, a key that is on record for the host itself is known at another port of it, too; one that differs is
+    that of another server.
+    """
+    records = records_of(to.known_as, to.known_hosts)
+    found = standing(key, records)
+    if found is Standing.UNKNOWN and standing(key, of_host := _without_port(to)) is not Standing.CHANGED:
+        return standing(key, of_host), of_host
+    return found, records
+
+
+def _without_port(to: Destination) -> tuple[Record, ...]:
+    name = to.address.lower()
+    return records_of(name, to.known_hosts) if to.known_as == f"[{name}]:{to.port}" else ()
 
 
 def _refusal(found: Standing, key: HostKey, records: tuple[Record, ...], to: Destination) -> HostKeyError:
@@ -58,7 +76,7 @@ def _refusal(found: Standing, key: HostKey, records: tuple[Record, ...], to: Des
         remedy = f"{look}; if it is the same, accept it: {to.ssh_command('true')}"
     elif found is Standing.REVOKED:
         what = f"THE KEY OF {to.known_as} IS REVOKED: {shown}"
-        expected = f"no @revoked ({next(record.where for record in records if record.revoked)})"
+        expected = f"no @revoked ({next(record.where for record in records if record.revoked and record.key == key)})"
         remedy = "give the host another key"
     else:
         old = [record for record in records if not record.revoked]

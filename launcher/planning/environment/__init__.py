@@ -5,7 +5,7 @@ from launcher.planning.environment.contract import Contract, Job, Service
 from launcher.planning.environment.defaults import default_variables
 from launcher.planning.environment.identity import rank_identity, service_identity, shared_identity
 from launcher.planning.environment.inherited import UNSET
-from launcher.planning.environment.settings import CATALOGUE, check_settings, refuse_contradictions
+from launcher.planning.environment.settings import CATALOGUE, check_settings, hidden_folders, refuse_contradictions
 
 __all__ = [
     "CATALOGUE",
@@ -17,6 +17,7 @@ __all__ = [
     "check_settings",
     "contract_of",
     "default_variables",
+    "hidden_folders",
     "rank_identity",
     "refuse_contradictions",
     "service_identity",

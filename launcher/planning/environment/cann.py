@@ -45,5 +45,7 @@ VARIABLES: Final = (
     Variable("ASCEND_HOME_PATH", "CANN's folder; set_env.sh sets it.", _CANN),
     Variable("ASCEND_TOOLKIT_HOME", "CANN's folder; set_env.sh sets it.", _CANN),
     Variable("ASCEND_OPP_PATH", "Folder of operators; set_env.sh sets it.", _CANN),
+    Variable("TOOLCHAIN_HOME", "Folder of CANN's compilers; set_env.sh sets it.", _CANN),
+    Variable("ASCEND_VISIBLE_DEVICES", "Devices that the container runtime mounts; no process reads it.", _CANN),
     Variable("ASCEND_AICPU_PATH", "Folder of AI CPU operators; set_env.sh sets it.", _CANN),
 )

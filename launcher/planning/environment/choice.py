@@ -7,41 +7,34 @@ from itertools import chain
 from typing import Final
 
 from launcher.errors import PlanError
-from launcher.planning.environment import (
-    mindspore_cluster,
-    mindspore_table,
-    plain,
-    pytorch,
-    tensorflow_cm,
-    tensorflow_cpu,
-    tensorflow_table,
-)
+from launcher.planning.environment import mindspore, pytorch, tensorflow
 from launcher.planning.environment.contract import Contract
 from launcher.specs import Framework, Recipe, Rendezvous
 from launcher.specs.soc import Family, family_of
 
+_PLAIN: Final = Contract()  # ranks have what all ranks have, and meet, if at all, in their own way
 _ON_NPUS: Final[Mapping[Framework, Mapping[Rendezvous, Contract]]] = {
     Framework.MINDSPORE: {
-        Rendezvous.AUTO: mindspore_cluster.CONTRACT,
-        Rendezvous.DYNAMIC_CLUSTER: mindspore_cluster.CONTRACT,
-        Rendezvous.RANK_TABLE: mindspore_table.CONTRACT,
+        Rendezvous.AUTO: mindspore.DYNAMIC_CLUSTER,
+        Rendezvous.DYNAMIC_CLUSTER: mindspore.DYNAMIC_CLUSTER,
+        Rendezvous.RANK_TABLE: mindspore.RANK_TABLE,
     },
     Framework.PYTORCH: {Rendezvous.AUTO: pytorch.CONTRACT},
     Framework.TENSORFLOW: {
-        Rendezvous.AUTO: tensorflow_table.CONTRACT,
-        Rendezvous.RANK_TABLE: tensorflow_table.CONTRACT,
-        Rendezvous.CM: tensorflow_cm.CONTRACT,
+        Rendezvous.AUTO: tensorflow.RANK_TABLE,
+        Rendezvous.RANK_TABLE: tensorflow.RANK_TABLE,
+        Rendezvous.CM: tensorflow.CM,
     },
-    Framework.PLAIN: {Rendezvous.AUTO: plain.CONTRACT},
+    Framework.PLAIN: {Rendezvous.AUTO: _PLAIN},
 }
 _ON_CPU: Final[Mapping[Framework, Mapping[Rendezvous, Contract]]] = {
     Framework.MINDSPORE: {
-        Rendezvous.AUTO: mindspore_cluster.CONTRACT,
-        Rendezvous.DYNAMIC_CLUSTER: mindspore_cluster.CONTRACT,
+        Rendezvous.AUTO: mindspore.DYNAMIC_CLUSTER,
+        Rendezvous.DYNAMIC_CLUSTER: mindspore.DYNAMIC_CLUSTER,
     },
     Framework.PYTORCH: {Rendezvous.AUTO: pytorch.CONTRACT},
-    Framework.TENSORFLOW: {Rendezvous.AUTO: tensorflow_cpu.CONTRACT},
-    Framework.PLAIN: {Rendezvous.AUTO: plain.CONTRACT},
+    Framework.TENSORFLOW: {Rendezvous.AUTO: tensorflow.ON_CPU},
+    Framework.PLAIN: {Rendezvous.AUTO: _PLAIN},
 }
 CONTRACTS: Final = tuple(
     dict.fromkeys(chain.from_iterable(known.values() for known in (*_ON_NPUS.values(), *_ON_CPU.values())))

@@ -14,6 +14,7 @@ from launcher.planning.placement import Seat
 from launcher.specs import FrozenMap
 
 _NONE: Final = FrozenMap[str, str]()
+_NO_IDS: Final = FrozenMap[int, int]()
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,27 @@ class Job:
         """The number of ranks."""
         return len(self.seats)
 
+    def logical_id(self, host: str, device: int) -> int:
+        """The number by which a process knows a device: its place among the NPUs that are there.
+
+        On a host with all its NPUs that is the physical id, which is taken where nobody has looked. A container may
+        have davinci4 to davinci7 alone: 0 to 3 to its processes (Ascend/mind-cluster, usage on the docker client).
+        """
+        return self._logical_ids.get(host, _NO_IDS).get(device, device)
+
     @cached_property
     def numbers_devices_from_0(self) -> bool:
-        """Whether every host's devices in use are 0 to n-1."""
-        return all(ids == tuple(range(len(ids))) for ids in {seat.device_ids for seat in self.seats})
+        """Whether on every host the devices in use are 0 to n-1 to a process."""
+        in_use = {(seat.host.name, seat.device_ids) for seat in self.seats}
+        return all(
+            [self.logical_id(host, device) for device in devices] == list(range(len(devices)))
+            for host, devices in in_use
+        )
+
+    @cached_property
+    def _logical_ids(self) -> Mapping[str, Mapping[int, int]]:
+        there = self.place.devices_there
+        return {host: {device: place for place, device in enumerate(sorted(devices))} for host, devices in there}
 
     @cached_property
     def host_count(self) -> int:
@@ -69,10 +87,6 @@ class Service:
     env: Mapping[str, str]
 
 
-def _nothing(_: Job) -> Mapping[str, str]:
-    return _NONE
-
-
 @dataclass(frozen=True, eq=False)
 class Contract:
     """How ranks of one framework learn who they are.
@@ -86,10 +100,10 @@ class Contract:
     `renumbers_devices`, a rank may see but a part of the host's devices, numbered from 0.
     """
 
-    variables: tuple[Variable, ...]
-    of_rank: Callable[[Job, Seat], Mapping[str, str]]
-    defaults: Callable[[Job], Mapping[str, str]] = _nothing
-    shared: Callable[[Job], Mapping[str, str]] = _nothing
+    variables: tuple[Variable, ...] = ()
+    of_rank: Callable[[Job, Seat], Mapping[str, str]] = lambda _job, _seat: _NONE
+    defaults: Callable[[Job], Mapping[str, str]] = lambda _: _NONE
+    shared: Callable[[Job], Mapping[str, str]] = lambda _: _NONE
     services: Callable[[Job], tuple[Service, ...]] = lambda _: ()
     excludes: Mapping[str, str] = _NONE
     has_identity: bool = True

@@ -21,6 +21,7 @@ VARIABLES: Final = (
         "OpenMP specification",
         Values("whole numbers above 0 with commas between", lambda text: all(map(_is_count, text.split(",")))),
         "all cores",
+        is_certain=False,  # what another text means, each implementation defines
     ),
 )
 
@@ -38,4 +39,4 @@ def default_variables(job: Job) -> Mapping[str, str]:
 
 
 def _is_count(text: str) -> bool:
-    return is_whole(text) and int(text) > 0
+    return is_whole(text.strip()) and int(text) > 0

@@ -7,11 +7,11 @@ from typing import Final
 
 from launcher.planning.environment.rule import Breach, breaches_of_parts, is_set
 from launcher.planning.environment.values import (
-    NOT_EMPTY,
+    ADDRESS,
+    ANYTHING,
     SWITCH,
     Values,
     is_whole,
-    keyed,
     matching,
     one_of,
     ranges,
@@ -27,6 +27,8 @@ SAME_ON_ALL: Final = (
     *("HCCL_CONNECT_TIMEOUT", "HCCL_BUFFSIZE", "HCCL_ALGO", "HCCL_WHITELIST_DISABLE", "HCCL_WHITELIST_FILE"),
     "HCCL_NPU_SOCKET_PORT_RANGE",
 )
+# Each host has its own.
+OF_THE_HOST: Final = "HCCL_IF_IP"
 
 _FAMILY: Final = one_of("AF_INET", "AF_INET6")
 _ON_OFF: Final = one_of("on", "off")
@@ -41,13 +43,15 @@ _DFS_KEYS: Final = {
     "inconsistent_check": _ON_OFF,
     "task_monitor_interval": whole(0, 7200000, "milliseconds"),
 }
+_RETRY: Final = "HCCL_OP_RETRY_ENABLE"
 _EXEC: Final = whole(0, 2147483647, "a whole number of seconds, 0 for never,")
+_LONGEST_AIV: Final = 1091  # seconds that a collective may take which the AI vector cores run
 
 
 def _of_the_guide(
     name: str,
     meaning: str,
-    values: Values,
+    values: Values = ANYTHING,
     default: str = "",
     on: Mapping[Family, Values] | None = None,
     is_certain: bool = True,
@@ -69,7 +73,7 @@ VARIABLES: Final = (
         "1836",
         {Family.ASCEND910: whole(1, 17340, "seconds")},
     ),
-    _of_the_guide("HCCL_IF_IP", "This host's address for HCCL; wins over HCCL_SOCKET_IFNAME.", ANYTHING, "found"),
+    _of_the_guide(OF_THE_HOST, "This host's address for HCCL; wins over HCCL_SOCKET_IFNAME.", ADDRESS, "found"),
     _of_the_guide(
         "HCCL_SOCKET_IFNAME",
         "Network cards to use: eth (a prefix), =eth0 (a name), ^ in front to exclude; a list with commas.",
@@ -118,7 +122,7 @@ VARIABLES: Final = (
     _of_the_guide(
         "HCCL_OP_EXPANSION_MODE",
         "Where a collective is unfolded into tasks.",
-        NOT_EMPTY,
+        ANYTHING,
         "HOST on A2, AI_CPU on A3, CCU_SCHED on 950",
         {
             Family.ASCEND910B: one_of("HOST", "HOST_TS", "AI_CPU", "AIV"),
@@ -146,14 +150,13 @@ VARIABLES: Final = (
     _of_the_guide(
         "HCCL_LOGIC_SUPERPOD_ID",
         "Servers with the same are one super pod.",
-        Values("text of 1 to 127 characters", lambda text: 0 < len(text) < 128),
+        Values("text of at most 127 characters", lambda text: len(text) < 128),
         "the physical id",
     ),
     _of_the_guide(
-        "HCCL_OP_RETRY_ENABLE",
+        _RETRY,
         "Whether a failed collective is done again: L1 between servers, L2 between super pods; A3 alone.",
-        keyed({"L1": SWITCH, "L2": SWITCH, "L0": SWITCH}, "such as L1:0,L2:1"),
-        "L1:0,L2:0",
+        default="L1:0,L2:0",
     ),
     _of_the_guide("HCCL_OP_RETRY_PARAMS", "How often and when a failed collective is done again."),
     _of_the_guide(_DFS, "What HCCL watches for faults, as key:value parts with commas between."),
@@ -175,9 +178,19 @@ def breaches(env: Mapping[str, str], family: Family | None) -> Iterator[Breach]:
             f"{_INTRA[0]} {pair[0] or 'unset'} and {_INTRA[1]} {pair[1] or 'unset'} do not go together",
             "1 and unset or 0 (PCIe), unset or 0 and 1 (RoCE), both 0, or neither",
             _GUIDE.format("HCCL_INTRA_ROCE_ENABLE"),
+            is_certain=all(pair),  # a rank may inherit the other
         )
-    if is_set(env, _DFS):
-        yield from breaches_of_parts(_DFS, env[_DFS], _DFS_KEYS, _GUIDE.format(_DFS))
+    yield from breaches_of_parts(env, _DFS, _DFS_KEYS, _GUIDE.format(_DFS))
+    yield from breaches_of_parts(env, _RETRY, dict.fromkeys(("L0", "L1", "L2"), SWITCH), _GUIDE.format(_RETRY))
+    limit = env.get("HCCL_EXEC_TIMEOUT", "")
+    if env.get("HCCL_OP_EXPANSION_MODE") == "AIV" and is_whole(limit) and not 0 < int(limit) <= _LONGEST_AIV:
+        yield Breach(
+            ("HCCL_EXEC_TIMEOUT", "HCCL_OP_EXPANSION_MODE"),
+            f"HCCL_EXEC_TIMEOUT {limit} does not hold for collectives with HCCL_OP_EXPANSION_MODE AIV",
+            f"seconds from 1 to {_LONGEST_AIV}",
+            _GUIDE.format("HCCL_EXEC_TIMEOUT"),
+            is_certain=False,
+        )
     if env.get("HCCL_WHITELIST_DISABLE") == "0" and not is_set(env, "HCCL_WHITELIST_FILE"):
         yield Breach(
             ("HCCL_WHITELIST_DISABLE",),
@@ -186,20 +199,20 @@ def breaches(env: Mapping[str, str], family: Family | None) -> Iterator[Breach]:
             _GUIDE.format("HCCL_WHITELIST_FILE"),
             is_certain=False,
         )
-    if ":1" in env.get("HCCL_OP_RETRY_ENABLE", ""):
+    if ":1" in env.get(_RETRY, ""):
         if family is not Family.ASCEND910_93:
             yield Breach(
-                ("HCCL_OP_RETRY_ENABLE",),
+                (_RETRY,),
                 "HCCL_OP_RETRY_ENABLE has an effect on Ascend910_93 alone",
                 "an Ascend 910_93",
-                _GUIDE.format("HCCL_OP_RETRY_ENABLE"),
+                _GUIDE.format(_RETRY),
                 is_certain=False,
             )
         elif env.get("HCCL_OP_EXPANSION_MODE", "AI_CPU") != "AI_CPU":
             yield Breach(
-                ("HCCL_OP_RETRY_ENABLE", "HCCL_OP_EXPANSION_MODE"),
+                (_RETRY, "HCCL_OP_EXPANSION_MODE"),
                 f"HCCL_OP_RETRY_ENABLE needs HCCL_OP_EXPANSION_MODE AI_CPU, not {env['HCCL_OP_EXPANSION_MODE']}",
                 "HCCL_OP_EXPANSION_MODE AI_CPU, its default here",
-                _GUIDE.format("HCCL_OP_RETRY_ENABLE"),
+                _GUIDE.format(_RETRY),
                 is_certain=False,
             )

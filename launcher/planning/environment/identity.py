@@ -13,35 +13,30 @@ _OURS: Final = "npu-launch"
 _MINDSPORE: Final = "mindspore-ai/docs, rank_table.md and env_var_list"
 _CANN: Final = "CANN environment variable reference (hiascend.com)"
 
-ALWAYS: Final = (
+# Devices are the cluster's to say, and the table is the plan's.
+OWNED: Final = (
     Variable("NPU_LAUNCH_RUN", "The run's id.", _OURS),
     Variable("NPU_LAUNCH_ATTEMPT", "The attempt, from 1.", _OURS),
     Variable("NPU_LAUNCH_RANK", "The rank, from 0.", _OURS),
     Variable("DEVICE_TARGET", "What ranks compute on, as MindSpore's device_target spells it.", _OURS),
     Variable(
         "DEVICE_ID",
-        "The device as the process numbers it: its id, or with ASCEND_RT_VISIBLE_DEVICES the place in that list.",
+        "The device as the process numbers it: its place among the NPUs that it has, or that are in "
+        "ASCEND_RT_VISIBLE_DEVICES.",
         _MINDSPORE,
     ),
     Variable("ASCEND_DEVICE_ID", "The same, for TensorFlow and CANN's own programs.", _CANN),
     Variable("ASCEND_PROCESS_LOG_PATH", "Folder of CANN's logs of this rank alone.", _CANN, default="$HOME/ascend/log"),
-)
-IN_A_TABLE: Final = (
     Variable("RANK_ID", "The rank, from 0.", _MINDSPORE),
     Variable("RANK_SIZE", "The number of ranks.", _MINDSPORE),
+    Variable("RANK_TABLE_FILE", "HCCL's description of all ranks and their devices.", _MINDSPORE),
+    Variable("MINDSPORE_HCCL_CONFIG_PATH", "The old name of RANK_TABLE_FILE.", "mindspore-ai/docs, env_var_list"),
+    Variable(
+        "ASCEND_RT_VISIBLE_DEVICES",
+        "The NPUs that the process sees, by their place among those that it has, ascending; it numbers them anew.",
+        _CANN,
+    ),
 )
-RANK_TABLE_FILE: Final = Variable("RANK_TABLE_FILE", "HCCL's description of all ranks and their devices.", _MINDSPORE)
-VISIBLE_DEVICES: Final = Variable(
-    "ASCEND_RT_VISIBLE_DEVICES",
-    "The devices that the process sees, by physical id, ascending; it numbers them from 0.",
-    _CANN,
-)
-OLD_TABLE_NAME: Final = Variable(
-    "MINDSPORE_HCCL_CONFIG_PATH", "The old name of RANK_TABLE_FILE.", "mindspore-ai/docs, env_var_list"
-)
-
-# Devices are the cluster's to say, and the table is the plan's.
-OWNED: Final = (*ALWAYS, *IN_A_TABLE, RANK_TABLE_FILE, OLD_TABLE_NAME, VISIBLE_DEVICES)
 
 
 def service_identity(job: Job) -> Mapping[str, str]:
@@ -72,12 +67,13 @@ def rank_identity(job: Job, contract: Contract, seat: Seat, cann_log: str) -> di
     ASCEND_RT_VISIBLE_DEVICES). The rank table has physical ids always.
     """
     rank = str(seat.rank)
-    device = str(seat.device.id)
+    device = str(job.logical_id(seat.host.name, seat.device.id))
     variables = {"NPU_LAUNCH_RANK": rank}
     if contract.has_identity:
         variables["RANK_ID"] = rank
     if contract.renumbers_devices and job.rank_table_path is not None and not job.numbers_devices_from_0:
-        variables["ASCEND_RT_VISIBLE_DEVICES"] = ",".join(map(str, seat.device_ids))
+        visible = (job.logical_id(seat.host.name, number) for number in seat.device_ids)
+        variables["ASCEND_RT_VISIBLE_DEVICES"] = ",".join(map(str, visible))
         device = str(seat.device_ids.index(seat.device.id))
     variables["DEVICE_ID"] = device
     variables["ASCEND_DEVICE_ID"] = device

@@ -6,20 +6,20 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from launcher.planning.environment.rule import Breach, is_set
-from launcher.planning.environment.values import NOT_EMPTY, SECONDS, SWITCH, Values, is_whole, matching, one_of, whole
+from launcher.planning.environment.values import ANYTHING, SECONDS, SWITCH, Values, is_whole, one_of, whole
 from launcher.planning.environment.variable import Variable
 
 _CLUSTER: Final = "mindspore-ai/docs, dynamic_cluster.md"
 _LIST: Final = "mindspore-ai/docs, env_var_list"
 _NUMBER: Final = Values("a whole number from 0 up", is_whole)
-
-_TOPOLOGY: Final = matching(r"[1-9][0-9]{0,9}|-[1-9][0-9]{0,9}", "seconds above 0, or a negative number for no limit")
+_NONE: Final = Values("0, for npu-launch starts no parameter servers", lambda text: text == "0")
 
 VARIABLES: Final = (
     Variable(
         "MS_NODE_TIMEOUT", "Seconds without a heartbeat after which a worker counts as dead.", _CLUSTER, SECONDS, "30"
     ),
-    Variable("MS_TOPO_TIMEOUT", "Seconds that the scheduler waits for all workers.", _CLUSTER, _TOPOLOGY, "1800"),
+    Variable("MS_TOPO_TIMEOUT", "Seconds that the scheduler waits for all workers.", _CLUSTER, SECONDS, "1800"),
+    Variable("MS_SERVER_NUM", "Servers of the parameter-server mode.", _CLUSTER, _NONE),
     Variable("MS_RECEIVE_MSG_TIMEOUT", "Seconds to wait for a message of the cluster.", _CLUSTER, SECONDS, "300"),
     Variable("MS_RETRY_INTERVAL_LOWER", "Least seconds between attempts to connect.", _CLUSTER, SECONDS, "3"),
     Variable("MS_RETRY_INTERVAL_UPPER", "Most seconds between attempts to connect.", _CLUSTER, SECONDS, "5"),
@@ -63,7 +63,7 @@ VARIABLES: Final = (
     Variable("MS_TFT_IP", "Address of the fault tolerance controller.", _LIST),
     Variable("MS_TFT_PORT", "Its port.", _LIST, whole(1, 65535, "a port")),
     Variable("MS_ENABLE_GRACEFUL_EXIT", "Whether SIGTERM lets a step end.", _LIST, SWITCH),
-    Variable("MS_SIMULATION_LEVEL", "Dry run without a cluster.", _LIST, whole(0, 3)),
+    Variable("MS_SIMULATION_LEVEL", "Dry run without a cluster.", _LIST, whole(0, 3), is_certain=False),
     Variable("MINDSPORE_DUMP_CONFIG", "The JSON file that says what is dumped.", _LIST),
     Variable("MS_PROFILER_OPTIONS", "What is profiled, as JSON.", _LIST),
     Variable("NPU_ASD_ENABLE", "Detection of silent errors.", _LIST, whole(0, 3)),
@@ -78,8 +78,9 @@ def breaches(env: Mapping[str, str]) -> Iterator[Breach]:
         yield Breach(
             ("GLOG_logtostderr",),
             "GLOG_logtostderr 0 writes to files, and GLOG_log_dir does not say where",
-            "GLOG_log_dir beside it",
+            "GLOG_log_dir beside it, or in the shell that launches",
             _LIST,
+            is_certain=False,
         )
     lower, upper = env.get("MS_RETRY_INTERVAL_LOWER", "3"), env.get("MS_RETRY_INTERVAL_UPPER", "5")
     if is_whole(lower) and is_whole(upper) and int(lower) > int(upper):

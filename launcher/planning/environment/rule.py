@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from launcher.planning.environment.values import Values
 from launcher.specs.nearest import nearest
+
+_BETWEEN_PARTS: Final = re.compile(r",(?![^\[\]]*\])")
 
 
 @dataclass(frozen=True)
@@ -29,20 +33,28 @@ def is_set(env: Mapping[str, str], name: str) -> bool:
     return bool(env.get(name))
 
 
-def breaches_of_parts(name: str, text: str, known: Mapping[str, Values], source: str) -> Iterator[Breach]:
-    """What is wrong with the `key:value` parts of a variable, which have commas between.
+def parts_of(text: str) -> list[tuple[str, str]]:
+    """The `key:value` parts of a value, which have commas between; readers skip blanks, and brackets hold commas."""
+    parts = (part.partition(":") for part in _BETWEEN_PARTS.split(text) if part.strip())
+    return [(key.strip(), value.strip()) for key, _, value in parts]
 
-    A key that is not known is warned of only: newer versions add some.
+
+def breaches_of_parts(env: Mapping[str, str], name: str, known: Mapping[str, Values], source: str) -> Iterator[Breach]:
+    """What is wrong with the `key:value` parts of a variable, if it is set.
+
+    A key that is not known is warned of only, for newer versions add some, and so is one that is there twice.
     """
-    parts = [part.partition(":") for part in text.split(",")]
-    for key, _, value in parts:
+    parts = parts_of(env.get(name, ""))
+    for key, value in parts:
         values = known.get(key)
-        if values is None:
+        if not value:
+            yield Breach((name,), f"{name} has {key!r} without a value", "key:value parts", source)
+        elif values is None:
             close = nearest(key, known)
             meant = f"; did you mean {close}?" if close else ""
             expected = f"one of {', '.join(known)}"
             yield Breach((name,), f"{name} has the unknown key {key!r}{meant}", expected, source, is_certain=False)
         elif not values.accepts(value):
             yield Breach((name,), f"{name} has {key}:{value}", f"{key}: {values.words}", source)
-    if len({key for key, _, _ in parts}) < len(parts):
-        yield Breach((name,), f"{name} names a key twice", "each key once", source)
+    if len(dict(parts)) < len(parts):
+        yield Breach((name,), f"{name} names a key twice", "each key once", source, is_certain=False)

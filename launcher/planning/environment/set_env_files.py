@@ -43,6 +43,3 @@ def _installation(cann: str | None) -> PurePosixPath:
         return PurePosixPath(_ROOT)
     above = PurePosixPath(cann).parent
     return above.parent if above.name in ("ascend-toolkit", "nnae", "cann") else above
-
-
-DRIVER_LIBRARIES: Final = driver_libraries(None)

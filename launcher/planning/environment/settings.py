@@ -19,19 +19,24 @@ from launcher.planning.environment.choice import CONTRACTS
 from launcher.planning.environment.contract import Contract
 from launcher.planning.environment.rule import Breach
 from launcher.planning.environment.variable import Variable
-from launcher.planning.model import RankProcess
+from launcher.planning.model import HostEnvironment, RankProcess
 from launcher.specs import Framework, Recipe
 from launcher.specs.placeholders import used
-from launcher.specs.soc import CPU, Family, family_of
+from launcher.specs.soc import Family, family_of
 
-_ON_NPUS: Final = {variable.name: variable for variable in (*hccl.VARIABLES, *cann.VARIABLES, *torch_npu.VARIABLES)}
-_ANYWHERE: Final = {variable.name: variable for variable in (*defaults.VARIABLES, *mindspore_settings.VARIABLES)}
-_CONTRACTS: Final = {
+_OF_CONTRACTS: Final = (*chain.from_iterable(contract.variables for contract in CONTRACTS), *identity.OWNED)
+
+CATALOGUE: Final[Mapping[str, Variable]] = {
     variable.name: variable
-    for variable in (*chain.from_iterable(contract.variables for contract in CONTRACTS), *identity.OWNED)
+    for variable in (
+        *defaults.VARIABLES,
+        *mindspore_settings.VARIABLES,
+        *hccl.VARIABLES,
+        *cann.VARIABLES,
+        *torch_npu.VARIABLES,
+        *_OF_CONTRACTS,
+    )
 }
-
-CATALOGUE: Final[Mapping[str, Variable]] = {**_ANYWHERE, **_ON_NPUS, **_CONTRACTS}
 
 _FAMILIES: Final = (
     "HCCL_",
@@ -74,10 +79,11 @@ def refuse_contradictions(recipe: Recipe, contract: Contract) -> None:
 def check_settings(recipe: Recipe, ranks: Sequence[RankProcess], soc: str) -> tuple[str, ...]:
     """Raise PlanError for settings of the recipe that no reader accepts; what is doubtful is returned as sentences.
 
-    Variables of HCCL, CANN and torch_npu are looked at on NPUs only: elsewhere nobody reads them.
+    Only variables that somebody reads are looked at: those of HCCL and CANN on NPUs, and the framework's own. Another's
+    may mean something else: a program with glog has any level in GLOG_v.
     """
-    known = {**_ANYWHERE, **_ON_NPUS} if soc != CPU else _ANYWHERE
     family = family_of(soc)
+    known = {variable.name: variable for variable in _read_by(recipe.framework, family)}
     warnings: list[str] = []
     for name, written in recipe.env.items():
         variable = known.get(name)
@@ -89,24 +95,47 @@ def check_settings(recipe: Recipe, ranks: Sequence[RankProcess], soc: str) -> tu
         texts = dict.fromkeys(rank.env[name] for rank in (ranks if any(used(written)) else ranks[:1]))
         if name in hccl.SAME_ON_ALL and len(texts) > 1:
             warnings.append(_placed(recipe, name, f"env.{name} differs from rank to rank, and HCCL wants one for all"))
+        if name == hccl.OF_THE_HOST and len(texts) < len({rank.host for rank in ranks}):
+            warnings.append(_placed(recipe, name, f"env.{name} is the address of one host, and ranks are on several"))
         for text in texts:
             if not values.accepts(text):
                 breach = Breach(
                     (name,), f"env.{name} is {text[:200]!r}", expected, variable.source, variable.is_certain
                 )
                 _report(breach, recipe, warnings)
-    for breach in _breaches(recipe, ranks[0].env, family):
+    for breach in _breaches(recipe.framework, ranks[0].env, family):
         if any(name in recipe.env for name in breach.names):
             _report(breach, recipe, warnings)
     return tuple(warnings)
 
 
-def _breaches(recipe: Recipe, env: Mapping[str, str], family: Family | None) -> Iterator[Breach]:
+def hidden_folders(recipe: Recipe, environments: Sequence[HostEnvironment]) -> Iterator[str]:
+    """A sentence for each path list of the recipe that takes the place of what CANN put there, and lacks some of it."""
+    for environment in environments:
+        lists = (*environment.prepended.items(), *environment.appended.items())
+        for name, parts in lists:
+            if name in recipe.env and not set(parts.split(":")) <= set(recipe.env[name].split(":")):
+                what = f"env.{name} takes the place of what {environment.files[0]} puts there, and lacks some of it"
+                yield _placed(recipe, name, what)
+
+
+def _read_by(framework: Framework, family: Family | None) -> Iterator[Variable]:
+    yield from defaults.VARIABLES
+    if family is not Family.CPU:
+        yield from (*hccl.VARIABLES, *cann.VARIABLES)
+        if framework is Framework.PYTORCH:
+            yield from torch_npu.VARIABLES
+    if framework is Framework.MINDSPORE:
+        yield from mindspore_settings.VARIABLES
+
+
+def _breaches(framework: Framework, env: Mapping[str, str], family: Family | None) -> Iterator[Breach]:
     if family is not Family.CPU:
         yield from hccl.breaches(env, family)
-        if recipe.framework is Framework.PYTORCH:
+        if framework is Framework.PYTORCH:
             yield from torch_npu.breaches(env)
-    yield from mindspore_settings.breaches(env)
+    if framework is Framework.MINDSPORE:
+        yield from mindspore_settings.breaches(env)
 
 
 def _report(breach: Breach, recipe: Recipe, warnings: list[str]) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from launcher.planning.environment.rule import Breach, breaches_of_parts
-from launcher.planning.environment.values import SWITCH, ANYTHING, Values, is_whole, matching, one_of, whole
+from launcher.planning.environment.rule import Breach, breaches_of_parts, parts_of
+from launcher.planning.environment.values import ANYTHING, SWITCH, Values, is_whole, matching, one_of, whole
 from launcher.planning.environment.variable import Variable
 
 _SOURCE: Final = "Ascend/pytorch, environment_variable_reference"
@@ -60,7 +60,7 @@ VARIABLES: Final = (
         "CPU_AFFINITY_CONF",
         "How torch_npu binds its threads: 0 not, 1 or 2, then npu0:0-3 and npu_affine:1 after commas.",
         _SOURCE,
-        matching(r"[012](,[a-z_0-9]+:[0-9-]+)*", "0, 1 or 2, with parts such as npu0:0-3 or npu_affine:1 after commas"),
+        matching(r"[012]( *, *[a-z_0-9]+:[0-9-]+)*", "0, 1 or 2, then parts such as npu0:0-3 after commas"),
         "0",
     ),
     Variable(_ALLOC, "The memory allocator, as key:value parts with commas between.", _SOURCE),
@@ -83,6 +83,7 @@ VARIABLES: Final = (
         _SOURCE,
         whole(0, 2147483647, "seconds"),
         "1868",
+        is_certain=False,
     ),
     Variable("P2P_HCCL_BUFFSIZE", "MB for point to point; 0: no communicator of its own.", _SOURCE, _NUMBER, "20"),
     Variable("HCCL_DESYNC_DEBUG", "Whether ranks that have lost step are told.", _SOURCE, SWITCH, "", is_certain=False),
@@ -111,8 +112,7 @@ VARIABLES: Final = (
 def breaches(env: Mapping[str, str]) -> Iterator[Breach]:
     """Settings that are sound one by one and do not go together, and the parts of the allocator's."""
     yield from _timeouts(env)
-    if _ALLOC in env:
-        yield from _allocator(env[_ALLOC])
+    yield from _allocator(env)
     if env.get("ASCEND_LAUNCH_BLOCKING") == "1" and env.get("TASK_QUEUE_ENABLE", "0") != "0":
         yield Breach(
             ("TASK_QUEUE_ENABLE", "ASCEND_LAUNCH_BLOCKING"),
@@ -129,20 +129,20 @@ def _timeouts(env: Mapping[str, str]) -> Iterator[Breach]:
     event, execution = env.get(names[0], ""), env.get(names[1], "")
     if not (event or execution) or not all(is_whole(text) for text in (event, execution) if text):
         return
-    if int(event or 1868) > int(execution or 1836) or event == "0":
+    if event == "0" or int(event or 1868) > int(execution or 1836) > 0:
         return
     yield Breach(
         names if event and execution else (names[0] if event else names[1],),
         f"{names[0]} {event or '1868 (default)'} is not above {names[1]} {execution or '1836 (default)'}",
         f"{names[0]} greater than {names[1]}",
         _SOURCE,
-        is_certain=bool(event and execution),
+        is_certain=bool(event and execution) and execution != "0",
     )
 
 
-def _allocator(text: str) -> Iterator[Breach]:
-    yield from breaches_of_parts(_ALLOC, text, _ALLOC_KEYS, _SOURCE)
-    given = dict(part.split(":", 1) for part in text.split(",") if ":" in part)
+def _allocator(env: Mapping[str, str]) -> Iterator[Breach]:
+    yield from breaches_of_parts(env, _ALLOC, _ALLOC_KEYS, _SOURCE)
+    given = dict(parts_of(env.get(_ALLOC, "")))
     excluded = [key for key in ("max_split_size_mb", "garbage_collection_threshold") if key in given]
     if given.get("expandable_segments") == "True" and excluded:
         yield Breach(

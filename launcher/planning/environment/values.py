@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from launcher.planning.ranktable.addresses import parse_ip
+
 
 @dataclass(frozen=True)
 class Values:
@@ -18,8 +20,8 @@ class Values:
 
 ANYTHING: Final = Values("any text", lambda _: True)
 SWITCH: Final = Values("0 or 1", lambda text: text in ("0", "1"))
-NOT_EMPTY: Final = Values("text, not empty", bool)
-SECONDS: Final = Values("a whole number of seconds above 0", lambda text: is_whole(text) and int(text) > 0)
+SECONDS: Final = Values("a whole number of seconds", lambda text: is_whole(text.removeprefix("-")))
+ADDRESS: Final = Values("an IPv4 or IPv6 address", lambda text: parse_ip(text.partition("%")[0]) is not None)
 
 
 def is_whole(text: str) -> bool:
@@ -42,19 +44,6 @@ def matching(pattern: str, words: str) -> Values:
     """A text that a pattern matches as a whole."""
     compiled = re.compile(pattern, re.ASCII)
     return Values(words, lambda text: compiled.fullmatch(text) is not None)
-
-
-def keyed(known: dict[str, Values], words: str) -> Values:
-    """`key:value` parts with commas between, of these keys, none of them twice."""
-
-    def accepts(text: str) -> bool:
-        parts = [part.partition(":") for part in text.split(",")]
-        keys = [key for key, _, _ in parts]
-        return len(set(keys)) == len(keys) and all(
-            key in known and known[key].accepts(value) for key, _, value in parts
-        )
-
-    return Values(words, accepts)
 
 
 def ranges(low: int, high: int, words: str) -> Values:

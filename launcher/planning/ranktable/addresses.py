@@ -7,8 +7,8 @@ from typing import Any
 
 
 def split_ips(value: Any) -> tuple[str, ...]:
-    """The addresses of a device: a text may hold several, with commas between them."""
-    return tuple(value.split(",")) if isinstance(value, str) and value else ()
+    """The addresses of a device: a text may hold several, with commas between them and one at the end."""
+    return tuple(value.removesuffix(",").split(",")) if isinstance(value, str) and value else ()
 
 
 def parse_ip(value: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -68,11 +68,11 @@ def check_table(
     try:
         values = parse(text)
     except NotJson as error:
-        rule = rules.COMMENT if error.has_comment else rules.NOT_JSON
+        rule = rules.form.COMMENT if error.has_comment else rules.form.NOT_JSON
         found.add(rule, (), "the file is empty" if not text.strip() else error.reason)
         return found.located({(): (error.line, error.column)})
     if not isinstance(values, dict):
-        found.add(rules.SHAPE, (), f"the table is {shown(values)}", expected="an object")
+        found.add(rules.form.SHAPE, (), f"the table is {shown(values)}", expected="an object")
     else:
         _check_values(text, values, found, soc, server, cann_version)
     return found.located(places(text, {path for _, path, _, _ in found.found}))
@@ -80,17 +80,17 @@ def check_table(
 
 def _decoded(content: str | bytes, found: Findings) -> str | None:
     if len(content) > LARGEST:
-        found.add(rules.FILE_TOO_LARGE, (), f"{len(content)} bytes")
+        found.add(rules.form.FILE_TOO_LARGE, (), f"{len(content)} bytes")
         return None
     try:
         text = content if isinstance(content, str) else content.decode()
     except UnicodeDecodeError as error:
         found.add(
-            rules.NOT_TEXT, (), f"byte {error.start + 1} is 0x{error.object[error.start]:02x}, which is not UTF-8"
+            rules.form.NOT_TEXT, (), f"byte {error.start + 1} is 0x{error.object[error.start]:02x}, which is not UTF-8"
         )
         return None
     if text.startswith("\ufeff"):
-        found.add(rules.BYTE_ORDER_MARK, (), "a byte order mark")
+        found.add(rules.form.BYTE_ORDER_MARK, (), "a byte order mark")
         return text[1:]
     return text
 
@@ -101,17 +101,17 @@ def _check_values(
     version = values.get("version", "")
     format = format_of(values)
     if not isinstance(version, str):
-        found.add(rules.NOT_STRING, ("version",), f"version is {shown(version)}", name="version")
+        found.add(rules.form.NOT_STRING, ("version",), f"version is {shown(version)}", name="version")
         format = format_of({**values, "version": str(version)})
     if format is None:
         meaning = " (CPU and NPU together, which is not for training)" if version == "1.1" else ""
-        found.add(rules.VERSION, ("version",), f"version is {shown(version)}{meaning}")
+        found.add(rules.form.VERSION, ("version",), f"version is {shown(version)}{meaning}")
     status = values.get("status")
     if isinstance(status, str) and status != "completed":
-        rule = rules.STATUS_UNREAD if format is TableFormat.V2_0 else rules.STATUS
+        rule = rules.form.STATUS_UNREAD if format is TableFormat.V2_0 else rules.form.STATUS
         found.add(rule, ("status",), f"status is {shown(status)}")
     if format in (TableFormat.LEGACY, TableFormat.LEGACY_LAB) and "group_list" not in values:
-        found.add(rules.NO_VERSION, (), "neither version nor group_list")
+        found.add(rules.form.NO_VERSION, (), "neither version nor group_list")
         format = _told_by_keys(values)
     if format is None:
         return
@@ -151,7 +151,7 @@ def _check_fit(format: TableFormat, soc: str | None, found: Findings) -> None:
     fitting = FITTING.get(family) if family else None
     if fitting is not None and format not in fitting:
         is_refused = TableFormat.V2_0 in (format, *fitting)
-        rule = rules.VERSION_MISFIT if is_refused else rules.VERSION_UNUSUAL
+        rule = rules.form.VERSION_MISFIT if is_refused else rules.form.VERSION_UNUSUAL
         names = " or ".join(each.value for each in fitting)
         at: Path = ("version",) if format in (TableFormat.V1_0, TableFormat.V1_2, TableFormat.V2_0) else ()
         found.add(rule, at, f"rank table {format.value} for {soc}", fitting=names)
@@ -159,8 +159,9 @@ def _check_fit(format: TableFormat, soc: str | None, found: Findings) -> None:
 
 def _check_devices(format: TableFormat, entries: Sequence[RankEntry], soc: str | None, found: Findings) -> None:
     """HCCL's parser of the legacy container form takes no device beyond 7, whatever the chip."""
+    limit: int | None
     if format is TableFormat.V2_0:
-        limit = v2_0.BACKUP_LOCAL_ID + 1
+        limit = None  # which 2.0 has a rule of its own for
     elif format is TableFormat.LEGACY or (soc and family_of(soc) is Family.ASCEND910):
         limit = 8
     else:
@@ -171,9 +172,8 @@ def _check_devices(format: TableFormat, entries: Sequence[RankEntry], soc: str |
 def _check_host_network(values: dict[str, Any], entries: Sequence[RankEntry], found: Findings) -> None:
     hosts = {text_of(server.get("server_id")) for _, server in items(values, "server_list") if server.get("host_ip")}
     if entries and not entries[0].ips and entries[0].server in hosts - {None}:
-        found.add(
-            rules.HOST_NETWORK, entries[0].at, f"server {shown(entries[0].server)} has a host_ip, and no device_ip"
-        )
+        seen = f"server {shown(entries[0].server)} has a host_ip, and no device_ip"
+        found.add(rules.servers.HOST_NETWORK, entries[0].at, seen)
 
 
 def _check_topology(
@@ -186,6 +186,6 @@ def _check_topology(
             devices.setdefault(entry.server, []).append(entry.device)
             begins.setdefault(entry.server, entry.at[:2] if entry.at[0] == "server_list" else entry.at)
     for misfit in device_findings(devices, soc, server, cann):
-        rule = replace(rules.TOPOLOGY if misfit.is_refused else rules.TOPOLOGY_ADVICE, codes=misfit.codes)
+        rule = rules.members.TOPOLOGY if misfit.is_refused else rules.members.TOPOLOGY_ADVICE
         words = {"rule": misfit.rule, "remedy": misfit.remedy, "source": misfit.source}
-        found.add(rule, begins[misfit.server], misfit.seen, **words)
+        found.add(replace(rule, codes=misfit.codes), begins[misfit.server], misfit.seen, **words)

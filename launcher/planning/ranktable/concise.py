@@ -2,8 +2,8 @@
 
 Every scalar is a JSON string: the parser refuses numbers (cann-hccl, topoinfo_ranktableConcise.cc). The keys are those
 of the HCCL user guide, cluster_info_config; those of MindSpore (mindspore-ai/docs, rank_table.md): `host_nic_ip`, which
-HCCL does not read, and `cluster_list` with what belongs to it; and those of ascend-operator (Ascend/mind-cluster,
-hccl.json_file_description.md).
+HCCL does not read, and `cluster_list` with what belongs to it; those of ascend-operator (Ascend/mind-cluster,
+hccl.json_file_description.md); and `net_position` and `net_protocol`, which only the parser of cann/hcomm has.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Any, Final
 
 from launcher.planning.placement import Seat
 from launcher.planning.ranktable import rules
-from launcher.planning.ranktable.addresses import parse_ip, split_ips
-from launcher.planning.ranktable.entry import Entry, RankEntry, Table, items, number, text
+from launcher.planning.ranktable.addresses import parse_ip, same_ip, split_ips
+from launcher.planning.ranktable.entry import Entry, RankEntry, Table, items, number, size, text
 from launcher.planning.ranktable.violation import Findings, Path, shown
 from launcher.specs.soc import Family
 
-LONGEST_SERVER_ID: Final = 64
+LONGEST_SERVER_ID: Final = 64  # bytes
 
 
 class TableDevice(Entry):
@@ -30,6 +30,8 @@ class TableDevice(Entry):
     device_port: str | None = None
     device_vnic_port: str | None = None
     host_port: str | None = None
+    net_position: str | None = None
+    net_protocol: str | None = None
     dpu_ip: str | None = None
     numa_id: str | None = None
     super_device_id: str | None = None
@@ -150,22 +152,25 @@ def check_servers(values: dict[str, Any], found: Findings) -> None:
     """Report servers without a sound name or address, and a count that is not theirs."""
     servers = list(items(values, "server_list"))
     if values.get("server_list") == []:
-        found.add(rules.EMPTY_LIST, ("server_list",), "server_list is empty", name="server_list")
+        found.add(rules.form.EMPTY_LIST, ("server_list",), "server_list is empty", name="server_list")
     count = text(values.get("server_count"))
     if count is not None and number(count) != len(servers):
         seen = f"server_count is {shown(count)}, and server_list has {len(servers)}"
-        found.add(rules.SERVER_COUNT, ("server_count",), seen, count=len(servers))
+        found.add(rules.servers.SERVER_COUNT, ("server_count",), seen, count=len(servers))
     owners: dict[str, int | str] = {}
+    alike: dict[str | None, str] = {}
     for at, server in servers:
         name = text(server.get("server_id"))
-        if name is not None and not 0 < len(name) <= LONGEST_SERVER_ID:
-            seen = f"server_id has {len(name)} characters" if name else "server_id is empty"
-            found.add(rules.SERVER_ID, (*at, "server_id"), seen, value=name[:80])
+        if name is not None and not 0 < (length := size(name)) <= LONGEST_SERVER_ID:
+            seen = f"server_id has {length} bytes" if name else "server_id is empty"
+            found.add(rules.servers.SERVER_ID, (*at, "server_id"), seen, value=name[:80])
         elif name is not None and owners.setdefault(name, at[-1]) != at[-1]:
             seen = f"server_id {shown(name)} again, which server_list[{owners[name]}] has"
-            found.add(rules.SERVER_REPEATED, (*at, "server_id"), seen)
+            found.add(rules.servers.SERVER_REPEATED, (*at, "server_id"), seen)
+        elif name is not None and (other := alike.setdefault(same_ip(name.strip().casefold()), name)) != name:
+            found.add(rules.servers.SERVER_ALIKE, (*at, "server_id"), f"server_id {shown(name)} beside {shown(other)}")
         if server.get("device") == []:
-            found.add(rules.EMPTY_LIST, (*at, "device"), "device is empty", name="device")
+            found.add(rules.form.EMPTY_LIST, (*at, "device"), "device is empty", name="device")
         _check_host_ip((*at, "host_ip"), server.get("host_ip"), found)
 
 
@@ -174,6 +179,6 @@ def _check_host_ip(at: Path, value: Any, found: Findings) -> None:
         return
     address = parse_ip(value)
     if address is None:
-        found.add(rules.HOST_IP, at, f"host_ip is {shown(value)}")
+        found.add(rules.servers.HOST_IP, at, f"host_ip is {shown(value)}")
     elif address.version != 4:
-        found.add(rules.HOST_IP_FAMILY, at, f"host_ip is {shown(value)}")
+        found.add(rules.servers.HOST_IP_FAMILY, at, f"host_ip is {shown(value)}")

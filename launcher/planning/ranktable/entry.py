@@ -69,6 +69,11 @@ def text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
+def size(value: str) -> int:
+    """The bytes of a text, which is what HCCL counts; half a surrogate pair, which JSON cannot hold, has some too."""
+    return len(value.encode(errors="surrogatepass"))
+
+
 def check_shape(model: type[Table], content: str, values: dict[str, Any], found: Findings) -> None:
     """Report every key that is missing or of the wrong type, then those that nobody knows or that come twice.
 
@@ -82,29 +87,29 @@ def check_shape(model: type[Table], content: str, values: dict[str, Any], found:
             name = next((step for step in reversed(at) if isinstance(step, str)), "the table")
             kind, value = details["type"], details["input"]
             if kind == "json_invalid":  # half of a surrogate pair or too deep, which Python's parser lets through
-                found.add(rules.NOT_JSON, (), details["msg"].removeprefix("Invalid JSON: "))
+                found.add(rules.form.NOT_JSON, (), details["msg"].removeprefix("Invalid JSON: "))
                 return
             if kind == "missing":
-                found.add(rules.MISSING_KEY, at, f"no {name}", name=name)
+                found.add(rules.form.MISSING_KEY, at, f"no {name}", name=name)
             elif kind == "string_type":
-                found.add(rules.NOT_STRING, at, f"{name} is {shown(value)}", name=name)
+                found.add(rules.form.NOT_STRING, at, f"{name} is {shown(value)}", name=name)
             elif kind == "int_type":
-                found.add(rules.NOT_INTEGER, at, f"{name} is {shown(value)}", name=name)
+                found.add(rules.form.NOT_INTEGER, at, f"{name} is {shown(value)}", name=name)
             else:
                 expected = "an object" if kind.startswith(("model", "dict")) else "a list"
-                found.add(rules.SHAPE, at, f"{name} is {shown(value)}", expected=expected)
+                found.add(rules.form.SHAPE, at, f"{name} is {shown(value)}", expected=expected)
     _check_keys(model, values, (), found)
 
 
 def _check_keys(model: type[BaseModel], values: dict[str, Any], at: Path, found: Findings) -> None:
     known = _known(model)
     if isinstance(values, RepeatedKeys):
-        found.add(rules.REPEATED_KEY, at, "a key comes twice in this object")
+        found.add(rules.form.REPEATED_KEY, at, "a key comes twice in this object")
     for key, value in values.items():
         if value is None and key in known and not model.model_fields[key].is_required():
-            found.add(rules.NOT_STRING, (*at, key), f"{key} is null", name=key)
+            found.add(rules.form.NOT_STRING, (*at, key), f"{key} is null", name=key)
         elif key not in known:
-            found.add(rules.UNKNOWN_KEY, (*at, key), f"unknown key {key}", meant=_meant(model, key))
+            found.add(rules.form.UNKNOWN_KEY, (*at, key), f"unknown key {key}", meant=_meant(model, key))
         elif (below := known[key]) is not None:
             members = enumerate(value) if isinstance(value, list) else [(None, value)]
             for position, member in members:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from launcher.planning.placement import Seat
 from launcher.planning.ranktable import rules
 from launcher.planning.ranktable.check import LARGEST
 from launcher.planning.ranktable.violation import Findings, Violation
+
+_NAME_IT: Final = "name the file itself, such as hccl.json"
 
 
 def read_file(path: Path) -> tuple[bytes | None, tuple[Violation, ...]]:
@@ -17,20 +21,20 @@ def read_file(path: Path) -> tuple[bytes | None, tuple[Violation, ...]]:
     content: bytes | None = None
     try:
         if path.is_symlink():
-            found.add(rules.FILE_LINK, (), "a symbolic link", target=path.resolve())
+            found.add(rules.form.FILE_LINK, (), "a symbolic link", target=os.path.realpath(path))
         if path.exists() and not path.is_file():
-            remedy = "name the file itself, such as hccl.json"
-            found.add(rules.FILE_UNREADABLE, (), "no file, but a folder or a device", path=path, remedy=remedy)
+            found.add(rules.form.FILE_UNREADABLE, (), "no file, but a folder or a device", path=path, remedy=_NAME_IT)
         else:
             with path.open("rb") as stream:
                 content = stream.read(LARGEST + 1)
     except FileNotFoundError:
-        found.add(rules.FILE_MISSING, (), "there is no such file", path=path)
+        found.add(rules.form.FILE_MISSING, (), "there is no such file", path=path)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
-        found.add(rules.FILE_UNREADABLE, (), why, path=path, remedy=f"chmod a+r {path}")
+        remedy = f"chmod a+r {path}" if isinstance(error, PermissionError) else _NAME_IT
+        found.add(rules.form.FILE_UNREADABLE, (), why, path=path, remedy=remedy)
     if content is not None and path.suffix != ".json":
-        found.add(rules.FILE_NAME, (), f"its name is {path.name}", path=path)
+        found.add(rules.form.FILE_NAME, (), f"its name is {path.name}", path=path)
     return content, found.located({})
 
 

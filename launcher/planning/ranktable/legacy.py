@@ -120,7 +120,7 @@ def check(values: dict[str, Any], found: Findings) -> None:
         for instance_at, instance in instances:
             name = text(instance.get("pod_name"))
             if name is not None and pods.setdefault(name, instance_at) != instance_at:
-                found.add(rules.POD_NAME_REPEATED, (*instance_at, "pod_name"), f"pod_name {shown(name)} again")
+                found.add(rules.groups.POD_NAME_REPEATED, (*instance_at, "pod_name"), f"pod_name {shown(name)} again")
 
 
 def check_group(
@@ -128,10 +128,10 @@ def check_group(
 ) -> None:
     """Report a group without a name, and devices without the key of the address, which may be empty."""
     if "group_name" not in group:
-        found.add(rules.NO_GROUP_NAME, at, "no group_name")
+        found.add(rules.groups.NO_GROUP_NAME, at, "no group_name")
     for device_at, device in devices:
         if "device_ip" not in device:
-            found.add(rules.MISSING_KEY, (*device_at, "device_ip"), "no device_ip", name="device_ip")
+            found.add(rules.form.MISSING_KEY, (*device_at, "device_ip"), "no device_ip", name="device_ip")
 
 
 def check_count(at: Path, owner: dict[str, Any], of: str, found: Findings) -> None:
@@ -140,7 +140,7 @@ def check_count(at: Path, owner: dict[str, Any], of: str, found: Findings) -> No
     if not isinstance(members, list):
         return
     if not members:
-        found.add(rules.EMPTY_LIST, (*at[:-1], of), f"{of} is empty", name=of)
+        found.add(rules.form.EMPTY_LIST, (*at[:-1], of), f"{of} is empty", name=of)
     check_number(at, owner, len(members), found)
 
 
@@ -149,4 +149,4 @@ def check_number(at: Path, owner: dict[str, Any], count: int, found: Findings) -
     written = text(owner.get(str(at[-1])))
     if written is not None and number(written) != count:
         seen = f"{at[-1]} is {shown(written)}, and there are {count}"
-        found.add(rules.COUNT, at, seen, name=at[-1], count=count)
+        found.add(rules.groups.COUNT, at, seen, name=at[-1], count=count)

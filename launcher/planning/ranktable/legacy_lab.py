@@ -111,7 +111,7 @@ def check(values: dict[str, Any], found: Findings) -> None:
     location = text(values.get("para_plane_nic_location"))
     if location is not None and location != "device":
         seen = f"para_plane_nic_location is {shown(location)}"
-        found.add(rules.NIC_LOCATION, ("para_plane_nic_location",), seen)
+        found.add(rules.groups.NIC_LOCATION, ("para_plane_nic_location",), seen)
     for at, group in items(values, "group_list"):
         check_count((*at, "instance_count"), group, "instance_list", found)
         instances = list(items(group, "instance_list", at))
@@ -122,8 +122,8 @@ def check(values: dict[str, Any], found: Findings) -> None:
         check_number((*at, "server_num"), group, len(servers), found)
         if servers and (len(instances) % len(servers) or len(instances) // len(servers) not in _PER_SERVER):
             seen = f"{len(instances)} devices on {len(servers)} servers"
-            found.add(rules.AVERAGE, at, seen, devices=len(instances), servers=len(servers))
+            found.add(rules.groups.AVERAGE, at, seen, devices=len(instances), servers=len(servers))
         for instance_at, instance in instances:
             own = instance.get("devices")
             if isinstance(own, list) and len(own) != 1:
-                found.add(rules.ONE_DEVICE, (*instance_at, "devices"), f"{len(own)} devices in one instance")
+                found.add(rules.groups.ONE_DEVICE, (*instance_at, "devices"), f"{len(own)} devices in one instance")

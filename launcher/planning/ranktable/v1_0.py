@@ -31,6 +31,6 @@ def check(values: dict[str, Any], found: Findings) -> None:
     """Report what this version wants beyond what all want."""
     check_servers(values, found)
     if "server_count" not in values and isinstance(servers := values.get("server_list"), list):
-        found.add(rules.NO_SERVER_COUNT, (), "no server_count", count=len(servers))
+        found.add(rules.servers.NO_SERVER_COUNT, (), "no server_count", count=len(servers))
     if "super_pod_list" in values:
-        found.add(rules.PODS_UNREAD, ("super_pod_list",), 'super_pod_list beside version "1.0"')
+        found.add(rules.servers.PODS_UNREAD, ("super_pod_list",), 'super_pod_list beside version "1.0"')

@@ -4,26 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from launcher.planning.ranktable.rules import Rule
 from launcher.planning.topology import Severity
 
 Path = tuple[str | int, ...]
-
-
-@dataclass(frozen=True)
-class Rule:
-    """One thing that a table must or should be; the catalogue is `rules.py`.
-
-    `codes` is what HCCL reports, that of older CANN first; where it is HCCL_E_PARA, CANN's log has
-    `errNo[0x0000000005010001]`. `says` is HCCL's own text where it has one. The texts have `{words}` that a violation
-    fills in.
-    """
-
-    name: str
-    severity: Severity
-    codes: tuple[str, ...]
-    says: str
-    remedy: str
-    source: str
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Final
 
@@ -67,6 +68,7 @@ def docker_arguments(plan: LaunchPlan, host: str, container: Container) -> tuple
     return (
         "--network=host",
         shared_memory,
+        f"--stop-timeout={math.ceil(plan.grace) + 10}",  # the ranks' grace, and some for those who end them
         *_device_arguments(devices, container.runtime),
         *(f"--volume={mount}" for mount in container.mounts),
         *container.options,

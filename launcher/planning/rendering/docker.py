@@ -9,7 +9,7 @@ from __future__ import annotations
 from launcher.planning.model import LaunchPlan
 from launcher.planning.rendering.artifact import Artifact
 from launcher.planning.rendering.container import container_of, docker_arguments, in_container
-from launcher.planning.rendering.parts import run_folder, script_parts
+from launcher.planning.rendering.parts import cann_folders, run_folder, script_parts
 from launcher.planning.rendering.sh import render_sh, sh_files
 from launcher.planning.rendering.templates import fill_template
 from launcher.specs import Cluster, Recipe
@@ -18,7 +18,7 @@ from launcher.specs import Cluster, Recipe
 def render_docker(plan: LaunchPlan, recipe: Recipe, cluster: Cluster) -> str:
     """One script for all hosts, with the ranks' script in it. Raises PlanError when the cluster names no image."""
     inner = in_container(plan)
-    return _script(inner, recipe, cluster, render_sh(inner, cluster.cann))
+    return _script(inner, recipe, cluster, render_sh(inner, cann_folders(cluster)))
 
 
 def docker_files(plan: LaunchPlan, recipe: Recipe, cluster: Cluster) -> tuple[Artifact, ...]:
@@ -26,7 +26,7 @@ def docker_files(plan: LaunchPlan, recipe: Recipe, cluster: Cluster) -> tuple[Ar
     inner = in_container(plan)
     return (
         Artifact("docker.sh", _script(inner, recipe, cluster, None), is_executable=True),
-        *sh_files(inner, cluster.cann),
+        *sh_files(inner, cann_folders(cluster)),
     )
 
 

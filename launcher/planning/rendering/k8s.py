@@ -93,7 +93,12 @@ def _documents(
         )
     script = fill_template(
         "pod.sh.j2",
-        plan=script_parts(launch, unknown.speller({}), key=lambda number, _: str(number), cann=cluster.cann),
+        plan=script_parts(
+            launch,
+            unknown.speller({}),
+            key=lambda number, _: str(number),
+            cann=dict.fromkeys(launch.hosts, cluster.cann),
+        ),
         named=named,
         reads_table=any(launch.rank_table_path in rank.env.values() for rank in launch.ranks),
     )

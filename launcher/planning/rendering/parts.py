@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-from launcher.planning.environment.set_env_files import DRIVER_LIBRARIES, candidates
+from launcher.planning.environment.set_env_files import candidates, driver_libraries
 from launcher.planning.model import LaunchPlan, RankProcess, Target
 from launcher.planning.rendering.quoting import shell_word
 from launcher.planning.rendering.words import Cell, Speller
+from launcher.specs import Cluster, FrozenMap
+
+CannFolders = Mapping[str, str | None]
+"""CANN's folder on each host, None where it is installed as usual."""
 
 
 @dataclass(frozen=True)
@@ -26,20 +30,25 @@ class ServicePart:
 
 @dataclass(frozen=True)
 class HostPart:
-    """What one host starts. `seats` are `rank:local rank:device` of its ranks; `key` names it in the script."""
+    """What one host starts. `seats` are `rank:local rank:device:node` of its ranks; `key` names it."""
 
     key: str
-    name: str
     seats: str
     services: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class EnvironmentPart:
-    """What the processes of some hosts inherit beyond the environment of the script."""
+    """What the processes of some hosts inherit beyond the environment of the script.
+
+    `variables` where it is known what CANN's set_env.sh leaves; else the script sources `files`, of each group the
+    first that is there, and adds those `libraries` that are. `keys` are empty where it is the same on all hosts.
+    """
 
     keys: tuple[str, ...]
-    variables: tuple[str, ...]
+    variables: tuple[str, ...] = ()
+    files: tuple[tuple[str, ...], ...] = ()
+    libraries: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,24 +79,27 @@ class ScriptParts:
     cpus: Cell | None
     table: TablePart | None
     environments: tuple[EnvironmentPart, ...]
-    sources: tuple[tuple[str, ...], ...]
-    driver_libraries: str
     warnings: tuple[str, ...]
+
+    def on(self, key: str) -> ScriptParts:
+        """The parts of a script for one host alone."""
+        own = (replace(part, keys=()) for part in self.environments if not part.keys or key in part.keys)
+        return replace(self, environments=tuple(own))
 
 
 def script_parts(
     plan: LaunchPlan,
     speller: Speller | None = None,
     key: Callable[[int, str], str] = lambda _, host: host,
-    cann: str | None = None,
+    cann: CannFolders = FrozenMap(),  # noqa: B008 # it is frozen
 ) -> ScriptParts:
     """The parts of a script for all hosts of a plan; `key` gives a host's name in it, from its place and its name.
 
-    Where the plan does not know what CANN's set_env.sh leaves on the hosts, the script sources it; `cann` is CANN's
-    folder there, None where it is installed as usual.
+    Where the plan does not know what CANN's set_env.sh leaves on a host, the script sources it.
     """
-    speller = speller or Speller()
+    speller = replace(speller or Speller(), places={host: place for place, host in enumerate(plan.hosts)})
     ranks = plan.ranks
+    keys = {host: key(place, host) for place, host in enumerate(plan.hosts)}
 
     def each(part: Callable[[RankProcess], str]) -> Cell:
         return speller.each([part(rank) for rank in ranks], ranks)
@@ -100,7 +112,7 @@ def script_parts(
         unset=plan.unset,
         grace=math.ceil(plan.grace),
         gang=plan.gang,
-        hosts=tuple(_host(plan, host, key(place, host), on_host[host]) for place, host in enumerate(plan.hosts)),
+        hosts=tuple(_host(plan, host, place, key, on_host[host]) for place, (host, key) in enumerate(keys.items())),
         services=tuple(
             ServicePart(
                 name=service.name,
@@ -118,9 +130,7 @@ def script_parts(
         cann_logs=each(lambda rank: rank.cann_log_dir),
         cpus=each(lambda rank: spans(rank.cpus or ())) if is_bound else None,
         table=_table(plan, speller),
-        environments=tuple(_environments(plan)),
-        sources=() if plan.target is Target.CPU or plan.host_environments else candidates(cann, plan.framework),
-        driver_libraries=":".join(DRIVER_LIBRARIES),
+        environments=tuple(_environments(plan, keys, cann)),
         warnings=plan.warnings,
     )
 
@@ -136,6 +146,11 @@ def spans(numbers: Sequence[int]) -> str:
     return ",".join(str(low) if low == high else f"{low}-{high}" for low, high in found)
 
 
+def cann_folders(cluster: Cluster) -> CannFolders:
+    """CANN's folder on each host of a cluster."""
+    return {host.name: host.cann for host in cluster.hosts}
+
+
 def run_folder(plan: LaunchPlan) -> str:
     """The run directory, of which a plan knows what is in it: attempts/N/ranks/R/stdout.log."""
     return str(PurePosixPath(plan.ranks[0].log).parents[4])
@@ -149,22 +164,34 @@ def ranks_by_host(plan: LaunchPlan) -> Mapping[str, tuple[RankProcess, ...]]:
     return {host: tuple(ranks) for host, ranks in found.items()}
 
 
-def _host(plan: LaunchPlan, host: str, key: str, ranks: Sequence[RankProcess]) -> HostPart:
-    seats = (f"{rank.rank}:{rank.local_rank}:{rank.slot}" for rank in ranks)
+def _host(plan: LaunchPlan, host: str, place: int, key: str, ranks: Sequence[RankProcess]) -> HostPart:
+    seats = (f"{rank.rank}:{rank.local_rank}:{rank.slot}:{place}" for rank in ranks)
     services = tuple(service.name for service in plan.services if service.host == host)
-    return HostPart(key=key, name=host, seats=" ".join(seats), services=services)
+    return HostPart(key=key, seats=" ".join(seats), services=services)
 
 
-def _environments(plan: LaunchPlan) -> Iterator[EnvironmentPart]:
-    for known in plan.host_environments:
-        yield EnvironmentPart(
-            keys=known.hosts,
-            variables=(
-                *(f"{name}={shell_word(value)}" for name, value in known.variables.items()),
-                *(f'{name}={shell_word(value)}"${{{name}:+:${name}}}"' for name, value in known.prepended.items()),
-                *(f'{name}="${{{name}:+${name}:}}"{shell_word(value)}' for name, value in known.appended.items()),
-            ),
+def _environments(plan: LaunchPlan, keys: Mapping[str, str], cann: CannFolders) -> Iterator[EnvironmentPart]:
+    """One for each group of hosts that have the same."""
+    alike: dict[EnvironmentPart, list[str]] = {}
+    for host, key in keys.items():
+        alike.setdefault(_environment(plan, host, cann.get(host)), []).append(key)
+    for part, members in alike.items():
+        if part.variables or part.files:
+            yield replace(part, keys=tuple(members) if len(alike) > 1 else ())
+
+
+def _environment(plan: LaunchPlan, host: str, cann: str | None) -> EnvironmentPart:
+    known = plan.host_environment(host)
+    if known is not None:
+        variables = (
+            *(f"{name}={shell_word(value)}" for name, value in known.variables.items()),
+            *(f'{name}={shell_word(value)}"${{{name}:+:${name}}}"' for name, value in known.prepended.items()),
+            *(f'{name}="${{{name}:+${name}:}}"{shell_word(value)}' for name, value in known.appended.items()),
         )
+        return EnvironmentPart((), variables)
+    if plan.target is Target.CPU:
+        return EnvironmentPart(())
+    return EnvironmentPart((), files=candidates(cann, plan.framework), libraries=driver_libraries(cann))
 
 
 def _names(ranks: Sequence[RankProcess]) -> tuple[str, ...]:

@@ -12,7 +12,8 @@ def shell_word(text: str) -> str:
     if text.startswith("="):
         return f"'='{shell_word(text[1:]) if text[1:] else ''}"  # to zsh and shellcheck it means something by itself
     if text.isprintable():
-        return shlex.quote(text)
+        word = shlex.quote(text)
+        return f"'{word}'" if word == text and "," in text else word  # a bare one looks like a slip to shellcheck
     return "$'" + "".join(map(_shell_escaped, text)) + "'"
 
 

@@ -4,30 +4,30 @@ from __future__ import annotations
 
 from launcher.planning.model import LaunchPlan, RankProcess, ServiceProcess
 from launcher.planning.rendering.artifact import Artifact
-from launcher.planning.rendering.parts import ranks_by_host, script_parts, spans
+from launcher.planning.rendering.parts import CannFolders, ranks_by_host, script_parts, spans
 from launcher.planning.rendering.templates import fill_template
+from launcher.specs import FrozenMap
 
 
-def render_sh(plan: LaunchPlan, cann: str | None = None) -> str:
-    """One script for all hosts: on a plan of several, it takes the name of the host that it is run on.
-
-    `cann` is CANN's folder on hosts of which the plan does not know what it sets there.
-    """
+def render_sh(plan: LaunchPlan, cann: CannFolders = FrozenMap()) -> str:  # noqa: B008 # it is frozen
+    """One script for all hosts: on a plan of several, it takes the name of the host that it is run on."""
     return fill_template("rank_loop.sh.j2", plan=script_parts(plan, cann=cann))
 
 
-def sh_files(plan: LaunchPlan, cann: str | None = None) -> tuple[Artifact, ...]:
+def sh_files(plan: LaunchPlan, cann: CannFolders = FrozenMap()) -> tuple[Artifact, ...]:  # noqa: B008 # it is frozen
     """A script for each rank and service, `launch.sh` that starts those of a host, and the rank table."""
     parts = script_parts(plan, cann=cann)
+    on_host = {host: parts.on(host) for host in plan.hosts}
 
     def script(process: RankProcess | ServiceProcess, title: str, *, folders: tuple[str, ...], cpus: str = "") -> str:
-        return fill_template("rank.sh.j2", plan=parts, rank=process, title=title, folders=folders, bound=cpus)
+        return fill_template(
+            "rank.sh.j2", plan=on_host[process.host], rank=process, title=title, folders=folders, bound=cpus
+        )
 
     launch = fill_template(
         "launch.sh.j2",
         plan=parts,
         ranks={host: [rank.rank for rank in ranks] for host, ranks in ranks_by_host(plan).items()},
-        logs={rank.rank: rank.log for rank in plan.ranks},
         service_hosts={service.name: service.host for service in plan.services},
     )
     found = [Artifact("launch.sh", launch, is_executable=True)]

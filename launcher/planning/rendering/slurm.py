@@ -42,9 +42,11 @@ def render_slurm(
     unknown = stand_in(recipe, cluster, place)
     launch = unknown.plan
     parts = script_parts(
-        launch, unknown.speller({JOB: '"$SLURM_JOB_ID"'}), key=lambda number, _: str(number), cann=cluster.cann
+        launch,
+        unknown.speller({JOB: '"$SLURM_JOB_ID"'}),
+        key=lambda number, _: str(number),
+        cann=dict.fromkeys(launch.hosts, cluster.cann),
     )
-    places = {host: place for place, host in enumerate(launch.hosts)}
     return fill_template(
         "sbatch.j2",
         plan=parts,
@@ -52,7 +54,6 @@ def render_slurm(
         # MindSpore wants servers of a rank table in the order of their ids (mindspore-ai/docs, rank_table.md).
         sorts_nodes=recipe.framework is Framework.MINDSPORE and not cluster.is_cpu,
         devices=sorted({rank.slot for rank in launch.ranks}) if unknown.device_addresses else (),
-        seats=[(rank.rank, places[rank.host], rank.slot) for rank in launch.ranks],
     )
 
 

@@ -7,18 +7,18 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import Final
 
+from launcher.planning.lines import printable, wrapped
 from launcher.planning.model import LaunchPlan, RankProcess, Target
 from launcher.planning.rendering.parts import spans
 from launcher.planning.shared import pattern, shared_environment
 
-WIDTH: Final = 80
 _LABEL: Final = 13
 _MOST_LISTED: Final = 16
 
 
 def render_text(plan: LaunchPlan) -> str:
     """Who runs where with what. Words longer than a line are not broken, so that paths can be copied."""
-    return "\n".join(_printable(line) for line in _lines(plan)) + "\n"
+    return "\n".join(printable(line) for line in _lines(plan)) + "\n"
 
 
 def _lines(plan: LaunchPlan) -> Iterator[str]:
@@ -50,12 +50,12 @@ def _lines(plan: LaunchPlan) -> Iterator[str]:
     yield from _every_rank(ranks)
     yield ""
     yield "removed from the environment first"
-    yield from _wrapped("  ", "  ", plan.unset)
+    yield from wrapped("  ", "  ", plan.unset)
     if plan.warnings:
         yield ""
         yield "warnings"
         for warning in plan.warnings:
-            yield from _wrapped("  ", "  ", warning.split(" "))
+            yield from wrapped("  ", "  ", warning.split(" "))
 
 
 def _rank_table(plan: LaunchPlan) -> tuple[str, ...]:
@@ -111,21 +111,4 @@ def _sentence(label: str, text: str) -> Iterator[str]:
 
 
 def _entry(label: str, *words: str) -> Iterator[str]:
-    yield from _wrapped(f"{label:<{_LABEL}}", " " * _LABEL, words)
-
-
-def _wrapped(first: str, indent: str, words: Sequence[str]) -> Iterator[str]:
-    line = first
-    is_empty = True
-    for word in words:
-        if not is_empty and len(line) + 1 + len(word) > WIDTH:
-            yield line
-            line, is_empty = indent, True
-        line += word if is_empty else f" {word}"
-        is_empty = False
-    yield line
-
-
-def _printable(line: str) -> str:
-    """Control characters as escapes: a value of a recipe must not drive the terminal."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in line)
+    yield from wrapped(f"{label:<{_LABEL}}", " " * _LABEL, words)

@@ -17,6 +17,7 @@ _OWN_NUMBERS: Final[tuple[tuple[str, Callable[[RankProcess], object]], ...]] = (
     ('"$local_rank"', lambda rank: rank.local_rank),
     ('"$device"', lambda rank: rank.slot),
 )
+_OWN_NODE: Final = '"$node"'
 _OWN_ADDRESS: Final = '"$address"'
 
 
@@ -34,12 +35,13 @@ class Speller:
 
     `later` maps texts that stand for what is not known yet to the expansions that will hold it, such as
     `198.18.100.100` to `"${addresses[0]}"`, and `marks` is the regular expression of these texts; `own_address` maps a
-    host to the one of them that is its address. A script sets `rank`, `local_rank`, `device` and `address` before it
-    comes to a word of `each`.
+    host to the one of them that is its address. `places` count the hosts from 0. A script sets `rank`, `local_rank`,
+    `device`, `node` and `address` before it comes to a word of `each`.
     """
 
     later: Mapping[str, str] = field(default_factory=dict)
     own_address: Mapping[str, str] = field(default_factory=dict)
+    places: Mapping[str, int] = field(default_factory=dict)
     marks: str = ""
 
     def one(self, text: str) -> str:
@@ -93,6 +95,8 @@ class Speller:
         for variable, number in _OWN_NUMBERS:
             if values == [str(number(rank)) for rank in ranks]:
                 return variable
+        if values == [str(self.places.get(rank.host)) for rank in ranks]:
+            return _OWN_NODE
         return _OWN_ADDRESS if values == [self.own_address.get(rank.host) for rank in ranks] else None
 
     def _word(self, part: str, is_literal: bool) -> tuple[str, bool]:

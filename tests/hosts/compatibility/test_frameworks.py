@@ -43,7 +43,7 @@ def test_what_is_known_of_a_wheel_on_a_cann(cann: str, wheel: str, verdict: Verd
 def test_a_wheel_for_another_cann_names_the_right_one_and_the_right_cann() -> None:
     suggestion = torch_npu_on("8.0.RC1", "2.1.0.post12").suggestion
     assert "torch-npu==2.1.0.post4" in suggestion
-    assert "CANN 8.1.RC1" in suggestion
+    assert "CANN 8.1.RC1 (with driver 25.0.RC1)" in suggestion
 
 
 def test_a_torch_npu_for_another_torch_is_known_to_be_wrong() -> None:
@@ -53,15 +53,16 @@ def test_a_torch_npu_for_another_torch_is_known_to_be_wrong() -> None:
     for same in ("2.1.0+cpu", "2.1.0rc1", "2.1.0.post1", "2.1.0"):
         assert torch_npu_serves("2.1.0.post8", same).verdict is Verdict.GOOD
     assert torch_npu_serves("2.1.0", "2.10.0").verdict is Verdict.BAD
+    assert torch_npu_serves("2.1.0", "2.1.2").verdict is Verdict.DOUBTFUL
 
 
 @pytest.mark.parametrize(
     ("torch", "python", "verdict"),
     [
         ("2.1.0", "3.9.9", Verdict.GOOD),
-        ("2.1.0", "3.12.1", Verdict.BAD),
+        ("2.1.0", "3.12.1", Verdict.DOUBTFUL),
         ("1.11.0", "3.10.0", Verdict.GOOD),
-        ("2.6.0+cpu", "3.8.10", Verdict.BAD),
+        ("2.6.0+cpu", "3.8.10", Verdict.DOUBTFUL),
         ("2.99.0", "3.11.0", Verdict.UNKNOWN),
     ],
 )
@@ -93,11 +94,13 @@ def test_what_is_known_of_a_mindspore_on_a_cann(cann: str, mindspore: str, verdi
 
 
 def test_a_mindspore_on_another_cann_names_both_ways_out() -> None:
-    assert mindspore_on("8.0.RC2", "2.6.0").suggestion == "install CANN 8.1.RC1, or MindSpore 2.3.1"
-    assert mindspore_on("8.1.RC1", "2.10.0").suggestion == "install CANN 8.2"
+    assert (
+        mindspore_on("8.0.RC2", "2.6.0").suggestion == "install CANN 8.1.RC1 (with driver 25.0.RC1), or MindSpore 2.3.1"
+    )
+    assert mindspore_on("8.1.RC1", "2.10.0").suggestion == "install CANN 8.2 (with driver 25.2.0)"
 
 
 def test_mindspore_has_wheels_for_some_pythons() -> None:
-    assert mindspore_on_python("2.6.0", "3.8.1").verdict is Verdict.BAD
+    assert mindspore_on_python("2.6.0", "3.8.1").verdict is Verdict.DOUBTFUL
     assert mindspore_on_python("2.6.0", "3.11.7").verdict is Verdict.GOOD
     assert mindspore_on_python("2.3.1", "3.8.1").verdict is Verdict.UNKNOWN

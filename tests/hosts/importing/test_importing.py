@@ -14,7 +14,7 @@ from launcher.errors import NpuLaunchError, SpecError
 from launcher.hosts.importing import Given, Imported, Kind, import_cluster, kind_of
 from launcher.hosts.importing.hostfile import read_hostfile
 from launcher.planning.placement import place_ranks
-from launcher.planning.ranktable import rank_table
+from launcher.planning.ranktable.formats import rank_table
 from launcher.specs import Cluster, cluster_from_mapping, recipe_from_mapping
 
 A2 = Given(server="atlas-800t-a2")
@@ -102,6 +102,13 @@ def test_a_bad_node_list_never_means_this_machine(text: str, what: str) -> None:
         import_cluster(text, given=A2)
     assert caught.value.where == "node list:1:1"
     assert what in caught.value.what
+
+
+def test_the_node_list_of_an_allocation_may_be_one_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_JOB_NODELIST", "node7")
+    assert shape(import_cluster("node7", given=A2).cluster) == [("node7", "node7", 8)]
+    with pytest.raises(SpecError, match="no such file"):
+        import_cluster("node8", given=A2)
 
 
 def test_each_hosts_hccn_conf_gives_its_devices(tmp_path: Path) -> None:
@@ -199,10 +206,23 @@ def test_the_global_table_of_clusterd_gives_the_hosts_of_all_groups(file: Path) 
     assert "wait until" in refusal(file, json.dumps({**CLUSTERD, "status": "initializing"})).remedy
 
 
+def test_a_host_with_an_ipv6_address_is_called_what_clusterd_calls_it(file: Path) -> None:
+    imported = read(file, json.dumps(CLUSTERD).replace("10.0.0.", "fd00::"))
+    assert shape(imported.cluster) == [("node-0", "fd00::0", 8), ("node-1", "fd00::1", 8)]
+
+
 BAD_TABLES = {
     "truncated": ('{"status": "completed",', "1:24", "is not JSON"),
     "a number as a text": (table().replace('"rank_id": "0"', '"rank_id": 0'), "12:17", "rank_id is 0"),
     "no address": (table().replace("10.0.0.10", "node_0"), "", "does not say how server node_0 is reached"),
+    "a list": ("[" + table() + "]", "1:1", "is a list"),
+    "servers that are not there": (table(server_count="2"), "4:18", 'server_count is "2", and server_list has 1'),
+    "a server without devices": (
+        table(server_count="1", server_list=[{"server_id": "10.0.0.10", "device": []}]),
+        "8:14",
+        "device is empty",
+    ),
+    "no IP address": (table().replace("192.168.1.8", "192.168.1.999"), "11:19", 'device_ip is "192.168.1.999"'),
     "no server": ('{"status": "completed", "server_group_list": []}', "", "has no server in server_group_list"),
     "no server_ip": (
         '{"status": "completed",\n "server_group_list": [{"server_list": [{"server_id": "a"}]}]}',

@@ -18,18 +18,19 @@ def test_a_cluster_of_cpus_has_no_devices_to_look_at() -> None:
     assert not list(check_devices(subject([report(device_nodes=(), npus=())], cluster(soc="CPU"))))
 
 
-def test_missing_nodes_are_named_with_those_that_are_there() -> None:
-    finding = only(check_devices, subject([report(devices=1)], cluster(devices=3)))
-    assert finding.severity is Severity.REFUSE
-    assert "/dev/davinci1, /dev/davinci2" in finding.seen
-    assert "[0]" in finding.expected
-    assert "--device" in finding.remedy
+def test_each_missing_node_is_told_with_those_that_are_there() -> None:
+    found = list(check_devices(subject([report(devices=1)], cluster(devices=3))))
+    assert [(f.severity, f.device) for f in found] == [(Severity.REFUSE, 1), (Severity.REFUSE, 2)]
+    assert "there are those of devices 0" in found[0].expected
+    assert "--device /dev/davinci1" in found[0].command
+    (without,) = check_devices(subject([report(device_nodes=(), npus=())], cluster(devices=1)))
+    assert "there are none" in without.expected
 
 
 def test_a_node_that_the_user_may_not_open_is_refused() -> None:
     finding = only(check_devices, subject([report(closed_nodes=(1,))]))
-    assert finding.severity is Severity.REFUSE
-    assert "/dev/davinci1" in finding.seen
+    assert (finding.severity, finding.device) == (Severity.REFUSE, 1)
+    assert finding.command.startswith("ls -l /dev/davinci1; ")
     assert "usermod" in finding.remedy
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from launcher.errors import ExitCode, InfrastructureError, NpuLaunchError, PlanE
 from launcher.hosts import check_this_machine
 from launcher.hosts.preflight.finding import Severity
 from launcher.hosts.preflight.grouping import Group
-from launcher.specs import Cluster, Device, Framework, Host, Recipe
+from launcher.specs import Cluster, Device, Framework, FrozenMap, Host, Recipe
 from launcher.specs.choices import Preflight
 from tests.conftest import SmallDisk
 from tests.site import Process, SimulatedHost, Site
@@ -60,8 +61,9 @@ def worth_a_word(groups: tuple[Group, ...]) -> list[str]:
     return [group.seen for group in groups if group.severity is Severity.WARN]
 
 
+@pytest.mark.parametrize("preflight", [None, Preflight.FULL])
 def test_a_cpu_is_looked_at_without_a_process_and_nothing_is_made(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, preflight: Preflight | None
 ) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("a process was started")
@@ -69,7 +71,7 @@ def test_a_cpu_is_looked_at_without_a_process_and_nothing_is_made(
     monkeypatch.setattr(subprocess.Popen, "__init__", refuse)
     job = recipe(tmp_path)
     before = sorted(tmp_path.rglob("*"))
-    check_this_machine(job, cpu())
+    check_this_machine(job, cpu(), preflight)
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -103,6 +105,15 @@ def test_a_framework_that_is_not_installed_is_refused(tmp_path: Path) -> None:
     error = refused(recipe(tmp_path, framework=Framework.PYTORCH), cpu())
     assert error.exit_code is ExitCode.PREFLIGHT_REFUSED
     assert "pip install torch" in str(error)
+
+
+def test_a_framework_may_be_in_another_python_or_on_the_recipes_pythonpath(tmp_path: Path) -> None:
+    check_this_machine(
+        recipe(tmp_path, framework=Framework.PYTORCH, env=FrozenMap({"PYTHONPATH": "/opt/torch"})), cpu()
+    )
+    (host,) = cpu().hosts
+    elsewhere = cpu().model_copy(update={"hosts": (host.model_copy(update={"python": sys.executable}),)})
+    check_this_machine(recipe(tmp_path, framework=Framework.PYTORCH), elsewhere)
 
 
 def test_off_looks_at_the_script_alone_and_says_so(tmp_path: Path) -> None:

@@ -94,10 +94,15 @@ def test_relative_data_starts_from_the_recipe(tmp_path: Path) -> None:
 
 def test_devices_that_a_server_does_not_give_to_one_job_are_refused() -> None:
     old = cluster(devices=8, soc="Ascend910A")
-    finding = only(check_placement, subject([report(devices=8)], old, recipe(3)))
+    finding = only(check_placement, subject([report(devices=8)], old, recipe(3, framework=Framework.MINDSPORE)))
     assert finding.severity is Severity.REFUSE
     assert "1, 2, 4 or 8" in finding.expected
     assert not list(check_placement(subject([report(devices=8)], old, recipe(4))))
+
+
+def test_ranks_of_a_plain_job_need_no_ring() -> None:
+    old = cluster(devices=8, soc="Ascend910A")
+    assert only(check_placement, subject([report(devices=8)], old, recipe(3))).severity is Severity.WARN
 
 
 def test_ranks_start_outside_of_the_clusters_container() -> None:

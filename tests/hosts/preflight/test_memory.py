@@ -27,6 +27,11 @@ def test_an_idle_device_is_not_spoken_of() -> None:
     assert not found(memory_total=None)
 
 
+def test_what_a_rank_needs_matters_where_ranks_are() -> None:
+    job = recipe(ranks=1, memory=70 * GB)
+    assert [f.device for f in check_memory(subject([report()], cluster(), job))] == [0]
+
+
 def test_more_than_the_device_has_is_refused() -> None:
     (finding,) = found(70 * GB)
     assert finding.severity is Severity.REFUSE

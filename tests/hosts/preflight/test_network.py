@@ -9,7 +9,8 @@ import pytest
 from launcher.hosts.preflight.finding import Severity
 from launcher.hosts.preflight.network import check_network
 from launcher.hosts.report import HostReport, Port
-from tests.hosts.preflight.reports import cluster, npu, only, report, subject, with_ip, with_npu
+from launcher.specs import Framework
+from tests.hosts.preflight.reports import NAMES, cluster, npu, only, recipe, report, subject, with_ip, with_npu
 
 SOUND = Port("192.168.0.8", "255.255.255.0", True, "Success", False)
 
@@ -36,11 +37,17 @@ def test_an_address_that_is_not_the_devices_is_refused_as_hccl_would() -> None:
     assert "hccn_tool -i 0 -ip -s address 192.168.0.77" in finding.command
 
 
+def test_a_rank_that_is_alone_meets_nobody_at_an_address() -> None:
+    of = with_ip(cluster(devices=1), 0, "192.168.0.77")
+    alone = recipe(1, framework=Framework.MINDSPORE)
+    assert only(check_network, subject([report(devices=1)], of, alone)).severity is Severity.WARN
+
+
 def test_where_hccn_tool_is_silent_its_file_speaks() -> None:
     of = with_ip(cluster(devices=1), 0, "192.168.0.77")
     silent = report(devices=1, npus=(npu(0, port=None),), hccn_conf={0: "192.168.0.8"})
     finding = only(check_network, subject([silent], of))
-    assert finding.severity is Severity.REFUSE
+    assert finding.severity is Severity.WARN  # the device itself may have another one
     assert "/etc/hccn.conf says 192.168.0.8" in finding.seen
 
 
@@ -70,6 +77,18 @@ def test_a_link_that_is_down_is_refused_between_hosts_only() -> None:
     assert not list(check_network(subject([with_npu(report(), 0, port=replace(SOUND, link=False))])))
 
 
+def test_a_plain_job_may_run_without_links() -> None:
+    assert only(check_network, subject(pair(link=False), cluster(2, 1), recipe(2))).severity is Severity.WARN
+
+
+def test_within_a_super_pod_hosts_meet_without_links() -> None:
+    of = cluster(2, 1)
+    pod = of.model_copy(update={"hosts": tuple(host.model_copy(update={"super_pod": "0"}) for host in of.hosts)})
+    finding = only(check_network, subject(pair(link=False), pod))
+    assert finding.severity is Severity.WARN
+    assert "HCCS" in finding.expected
+
+
 @pytest.mark.parametrize("health", ["Fault", "Init", "Receive timeout", "Socket failed", "Unreachable"])
 def test_a_net_health_that_is_no_success_is_a_warning(health: str) -> None:
     finding = only(check_network, subject(pair(health=health)))
@@ -88,6 +107,18 @@ def test_tls_is_the_same_on_all_devices_and_the_majority_wins() -> None:
     assert "TLS is on" in finding.seen
     assert "2 of 3" in finding.expected
     assert finding.command == "hccn_tool -i 0 -tls -s enable 0"
+
+
+def test_what_the_jobs_devices_agree_on_counts_and_not_what_most_of_the_cluster_has() -> None:
+    ips = ("192.168.0.8", "192.168.0.9", "192.168.0.10")
+    reports = [
+        report(name, npus=(npu(0, port=replace(SOUND, ip=ip, tls=name == "node-a")),), device_nodes=(0,))
+        for name, ip in zip(NAMES, ips, strict=True)
+    ]
+    job = recipe(1, framework=Framework.MINDSPORE)
+    assert not list(check_network(subject(reports, cluster(3, 1), job)))
+    job = recipe(2, framework=Framework.MINDSPORE)
+    assert [f.host for f in check_network(subject(reports, cluster(3, 1), job))] == ["node-a"]
 
 
 def test_of_two_the_one_with_tls_is_odd() -> None:

@@ -41,6 +41,12 @@ def test_a_named_port_that_is_taken_is_refused() -> None:
     assert "ss -ltnp" in finding.remedy
 
 
+def test_of_hccls_named_ports_old_releases_take_the_first_sixteen() -> None:
+    job = recipe(env=base(21000))
+    taken = {port: only(check_ports, subject([report(listening=(port,))], job=job)) for port in (21015, 21016)}
+    assert [finding.severity for finding in taken.values()] == [Severity.REFUSE, Severity.WARN]
+
+
 def test_ranks_meet_on_the_first_host_alone() -> None:
     reports = [report("node-a", reserved_ports=RESERVED), report("node-b", listening=(8118,), reserved_ports=RESERVED)]
     assert not list(check_ports(subject(reports, cluster(2), recipe(4, scheduler_port=8118))))

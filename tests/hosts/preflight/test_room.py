@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
+from launcher.hosts import probe
 from launcher.hosts.preflight.finding import Severity
 from launcher.hosts.preflight.limits import check_limits
 from launcher.hosts.preflight.space import check_space
@@ -55,8 +58,17 @@ def test_a_disk_that_takes_few_files_more_is_a_warning() -> None:
     assert "12 files more" in finding.seen
 
 
-def test_a_file_system_that_does_not_count_files_has_room_for_them() -> None:
-    assert not list(check_space(subject([report(filesystems=(disk("/runs", 50 * GB, 0),))])))
+def test_a_disk_that_takes_no_file_more_is_full() -> None:
+    finding = only(check_space, subject([report(filesystems=(disk("/runs", 50 * GB, 0),))]))
+    assert finding.severity is Severity.REFUSE
+    assert "No space left: 0 files more" in finding.seen
+
+
+def test_a_file_system_that_does_not_count_files_has_room_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = (4096, 4096, 1000, 500, 400, 0, 0, 0, 0, 255)  # f_files is 0, as on btrfs
+    monkeypatch.setattr(os, "statvfs", lambda _: os.statvfs_result(values))
+    assert probe.room("/runs") == {"total": 1000 * 4096, "free": 400 * 4096, "inodes": None}
+    assert not list(check_space(subject([report(filesystems=(disk("/runs", 50 * GB, None),))])))
 
 
 def test_wide_limits_are_not_spoken_of() -> None:

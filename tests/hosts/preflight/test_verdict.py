@@ -35,6 +35,12 @@ def test_a_host_that_did_not_answer_is_refused_and_the_others_are_looked_at() ->
     assert verdict.findings[0].remedy == "ssh 10.0.0.11 npu-smi info"
 
 
+def test_the_host_of_an_error_is_told_once() -> None:
+    lost = InfrastructureError("10.0.0.11 port 22 refused the connection", where="host node-b, connect")
+    (finding,) = inspect(cluster(2), {"node-a": sound(), "node-b": lost}, recipe(4)).findings
+    assert (finding.host, finding.seen) == ("node-b", "10.0.0.11 port 22 refused the connection")
+
+
 def test_refusals_come_first_then_checks_hosts_and_devices_in_order() -> None:
     one = with_npu(with_npu(sound(), 1, health=Health.ALARM), 0, health=Health.ALARM)
     one = with_npu(one, 0, error_codes=("1",))

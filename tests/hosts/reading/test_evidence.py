@@ -78,7 +78,7 @@ def test_a_tool_that_failed_is_quoted() -> None:
     assert sources["npu-smi info -m"].reason == "late"
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.tuples(st.integers(0, 7), st.sampled_from(MUTATIONS), POSITION), max_size=6),
     st.tuples(st.sampled_from(MUTATIONS), POSITION),

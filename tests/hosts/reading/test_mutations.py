@@ -81,7 +81,7 @@ MUTATIONS = [
 
 
 @pytest.mark.parametrize("name", READERS)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.sampled_from(MUTATIONS), POSITION), min_size=1, max_size=3))
 def test_a_mutated_answer_is_read_or_reported_and_no_value_is_made_up(name: str, mutations: list[Any]) -> None:
     text = sample(name)
@@ -94,7 +94,7 @@ def test_a_mutated_answer_is_read_or_reported_and_no_value_is_made_up(name: str,
 
 
 @pytest.mark.parametrize("name", READERS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(text=st.text())
 def test_a_text_that_is_no_answer_at_all_is_reported(name: str, text: str) -> None:
     READERS[name](text)
@@ -127,6 +127,7 @@ def is_said(value: Any, text: str) -> bool:
 
 
 @pytest.mark.parametrize("name", [name for name in READERS if name.startswith("npu_smi/info_")])
+@settings(max_examples=20, deadline=None)
 @given(at=POSITION)
 def test_another_column_shifts_no_value_into_a_wrong_place(name: str, at: float) -> None:
     original, found = READERS[name](sample(name)), READERS[name](with_column(sample(name), at))

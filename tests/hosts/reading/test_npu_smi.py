@@ -82,6 +82,15 @@ def test_a_row_that_is_not_understood_is_reported_with_its_text_and_the_others_a
     assert "3338 of 65536" in found.unread[0].text
 
 
+@pytest.mark.parametrize("again", ["| 1     1                   | 0000:9F", "| 0     0                   | 0000:9D"])
+def test_a_chip_or_a_physical_id_that_is_there_twice_is_reported_and_counts_once(again: str) -> None:
+    name = "npu_smi/info_910C_24.1.rc3.txt"
+    found = read_info(sample(name).replace("| 0     2                   | 0000:99", again))
+    assert isinstance(found, Info)
+    assert [chip.id for chip in found.chips] == [0, 1, 3]
+    assert "twice" in found.unread[0].reason
+
+
 def test_a_health_that_nobody_documents_is_not_taken_for_good() -> None:
     found = read_info(sample("npu_smi/info_910A_20.2.2.txt").replace("| OK   ", "| Fine "))
     assert isinstance(found, Info)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import time
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -81,46 +79,10 @@ def test_a_command_that_is_not_there_is_the_shells_127(reach: SshReach) -> None:
     assert b"no-such-command" in answer.stderr
 
 
-def test_a_command_that_takes_too_long_is_killed_with_its_children_and_nothing_else(
-    reach: SshReach, tmp_path: Path
-) -> None:
-    pids, bystander = tmp_path / "pids", subprocess.Popen(["sleep", "1000"], start_new_session=True)
-    script = f"sleep 1000 & echo $$ $! > {pids}; echo so far; wait"
-    assert reach.run(["true"], timeout=20).code == 0
-    answer = reach.run(["sh", "-c", script], timeout=2)
-    assert (answer.code, answer.stdout, answer.problem) == (None, b"so far\n", "sh did not end within 2 s")
-    deadline = time.monotonic() + 10
-    while alive := list(filter(is_alive, pids.read_text().split())):  # a signal takes a moment
-        assert time.monotonic() < deadline, alive
-    assert bystander.poll() is None
-    bystander.kill()
-    bystander.wait()
-
-
-def is_alive(pid: str) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-@pytest.mark.parametrize("pid", [1, 0, -1])
+@pytest.mark.parametrize("pid", [1, 0, -1, 2**32 + 1])
 def test_a_process_group_that_means_more_than_a_command_is_never_killed(pid: int) -> None:
     with pytest.raises(ValueError, match="is not a command's"):
         kill_line(pid)
-
-
-def test_a_command_that_leaves_a_child_with_its_output_is_waited_for_until_the_time_is_over(reach: SshReach) -> None:
-    assert reach.run(["true"], timeout=20).code == 0
-    answer = reach.run(["sh", "-c", "sleep 1000 & echo started"], timeout=2)
-    assert (answer.code, answer.stdout) == (None, b"started\n")
-
-
-def test_a_flood_of_output_is_cut_and_said(reach: SshReach, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("launcher.hosts.ssh.command.MOST_OUTPUT", 1024 * 1024)
-    answer = reach.run(["sh", "-c", "cat /dev/zero >&2"], timeout=20)
-    assert (answer.code, answer.problem) == (None, "sh wrote more than 1 MiB")
-    assert len(answer.stderr) < 3 * 1024 * 1024
 
 
 def test_arguments_too_long_for_the_other_side_are_said_so(reach: SshReach) -> None:

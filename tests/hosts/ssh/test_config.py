@@ -66,6 +66,29 @@ def test_the_spec_wins_over_the_configuration(home: Path) -> None:
     assert (to.user, to.port, to.keys, to.jump, to.known_hosts[0]) == ("u", 2, (home / "mine",), None, Path("/k"))
 
 
+def test_a_command_on_the_way_gets_the_user_and_port_of_the_spec(home: Path) -> None:
+    config = "Port 1\nUser a\nProxyCommand relay %r %h %p\n"
+    assert where(home, config, user="u", port=2).proxy_command == "relay u node-a 2"
+    assert where(home, config).proxy_command == "relay a node-a 1"
+
+
+@pytest.mark.parametrize("name", ["$(touch x)", "`touch x`", "a;touch x", "a|b", "-oProxyCommand=x", "a\nUser b"])
+def test_a_name_that_would_be_a_command_to_the_shell_of_a_proxy_command_is_refused(home: Path, name: str) -> None:
+    for ssh in ({"jump": name}, {"user": name}):
+        with pytest.raises(UsageError, match="not understood: the name"):
+            where(home, 'Match exec "test %h"\n  ProxyCommand relay %h\n', **ssh)
+
+
+@pytest.mark.parametrize("file", ["config", "more"])
+def test_a_configuration_that_others_may_write_is_refused_as_ssh_does(home: Path, file: str) -> None:
+    (home / ".ssh/more").write_text("")
+    (home / ".ssh/config").write_text("")
+    (home / ".ssh" / file).chmod(0o666)
+    with pytest.raises(UsageError, match="others may write") as caught:
+        where(home, "Include more\n")
+    assert caught.value.remedy == f"chmod go-w {home}/.ssh/{file}"
+
+
 def test_the_first_value_holds(home: Path) -> None:
     assert where(home, "Host node-a\n  User first\nHost *\n  User second\n").user == "first"
 

@@ -90,6 +90,31 @@ def test_the_spec_may_name_another_file(connections: Connections, server: Server
     assert reach.run(["true"], timeout=20).code == 0
 
 
+def test_a_key_on_record_for_the_host_is_known_at_another_port_of_it(
+    connections: Connections, server: Server, home: Path
+) -> None:
+    """As for ssh, which would put nothing on record then."""
+    known = home / ".ssh/known_hosts"
+    known.write_text(server.known_host.replace(f"[127.0.0.1]:{server.port}", "127.0.0.1"))
+    assert reach_of(connections, server).run(["true"], timeout=20).code == 0
+
+
+def test_another_key_at_another_port_of_a_known_host_is_unknown(
+    connections: Connections, server: Server, home: Path, tmp_path: Path
+) -> None:
+    other = make_key(tmp_path / "other").with_suffix(".pub").read_text().split()
+    (home / ".ssh/known_hosts").write_text(f"127.0.0.1 {other[0]} {other[1]}\n")
+    assert not refused(connections, server).changed
+
+
+def test_a_key_that_is_revoked_for_the_host_is_refused_at_every_port(
+    connections: Connections, server: Server, home: Path
+) -> None:
+    revoked = server.known_host.replace(f"[127.0.0.1]:{server.port}", "@revoked 127.0.0.1")
+    (home / ".ssh/known_hosts").write_text(revoked)
+    assert "IS REVOKED" in refused(connections, server).what
+
+
 def test_a_record_that_cannot_be_read_is_said(connections: Connections, server: Server, home: Path) -> None:
     (home / ".ssh/known_hosts").unlink()
     (home / ".ssh/known_hosts").mkdir()

@@ -57,7 +57,9 @@ def test_a_role_in_the_cluster_contradicts_a_rank_table() -> None:
 
 
 def test_the_parameter_server_mode_is_not_started() -> None:
-    assert "parameter-server" in refusal(recipe("mindspore", env={"MS_SERVER_NUM": 1})).what
+    assert "starts no parameter servers" in refusal(recipe("mindspore", env={"MS_SERVER_NUM": 1})).expected
+    assert planned(recipe("mindspore", env={"MS_SERVER_NUM": 0})).ranks[0].env["MS_SERVER_NUM"] == "0"
+    assert "MS_SERVER_NUM" in UNSET
 
 
 def test_mindspore_on_cpu_has_no_ipv6() -> None:
@@ -125,6 +127,23 @@ def test_pytorch_selects_its_device_by_local_rank_and_the_table_has_the_physical
         assert rank.env["ASCEND_RT_VISIBLE_DEVICES"] == ",".join(map(str, ids))
         assert rank.env["ASCEND_DEVICE_ID"] == rank.env["DEVICE_ID"] == rank.env["LOCAL_RANK"] == str(rank.local_rank)
         assert rank.device == ids[rank.local_rank]
+
+
+def test_a_container_that_has_just_the_devices_of_the_job_numbers_them_from_0() -> None:
+    there = {"devices_there": (("a", (4, 5, 6, 7)),)}
+    for framework in ("pytorch", "mindspore", "tensorflow"):
+        launch = planned(recipe(framework, 4), host("a", "10.0.0.1", 4, 5, 6, 7), **there)
+        assert [rank.env["DEVICE_ID"] for rank in launch.ranks] == ["0", "1", "2", "3"]
+        assert [rank.device for rank in launch.ranks] == [4, 5, 6, 7]
+        assert "ASCEND_RT_VISIBLE_DEVICES" not in launch.ranks[0].env
+
+
+def test_a_container_that_has_more_devices_shows_those_of_the_job_by_its_own_numbers() -> None:
+    launch = planned(recipe("pytorch", 2), host("a", "10.0.0.1", 6, 7), devices_there=(("a", (4, 5, 6, 7)),))
+    assert [rank.env["ASCEND_RT_VISIBLE_DEVICES"] for rank in launch.ranks] == ["2,3", "2,3"]
+    assert [rank.env["ASCEND_DEVICE_ID"] for rank in launch.ranks] == ["0", "1"]
+    mindspore = planned(recipe("mindspore", 2), host("a", "10.0.0.1", 6, 7), devices_there=(("a", (4, 5, 6, 7)),))
+    assert [rank.env["DEVICE_ID"] for rank in mindspore.ranks] == ["2", "3"]
 
 
 def test_where_one_host_needs_the_list_all_hosts_get_it() -> None:

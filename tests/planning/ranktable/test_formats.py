@@ -12,16 +12,10 @@ from hypothesis import strategies as st
 
 from launcher.errors import PlanError
 from launcher.planning.placement import Seat
-from launcher.planning.ranktable import (
-    TableFormat,
-    check_table,
-    choose_format,
-    cluster_of,
-    format_of,
-    rank_table,
-    ranks_of,
-    read_table,
-)
+from launcher.planning.ranktable.check import check_table
+from launcher.planning.ranktable.cluster import cluster_of
+from launcher.planning.ranktable.formats import TableFormat, choose_format, format_of, rank_table
+from launcher.planning.ranktable.reading import ranks_of, read_table
 from launcher.specs import Cluster, Device, Host
 
 from .clusters import all_seats, clusters

@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from launcher.errors import SpecError
-from launcher.planning.ranktable import check_table, cluster_of, ranks_of, read_table
+from launcher.planning.ranktable.check import check_table
+from launcher.planning.ranktable.cluster import cluster_of
+from launcher.planning.ranktable.reading import ranks_of, read_table
 from launcher.specs import AddressType
 
 from .tables import Values, at, lab, legacy, text, v1_0, v1_2, v2_0
@@ -30,6 +32,7 @@ def test_the_keys_of_all_writers_are_known() -> None:
     values["server_list"][0] |= {"container_ip": "10.1.0.1", "hardware_type": "800I-A2-32G", "pod_ip": "10.1.0.2"}
     values["server_list"][0] |= {"server_ip": "10.0.0.3"}
     values["server_list"][0]["device"][0] |= {"dpu_ip": "10.3.0.1", "numa_id": "0", "device_vnic_port": "16668"}
+    values["server_list"][0]["device"][0] |= {"net_position": "device", "net_protocol": "rdma"}
     values["cluster_list"] = [
         {
             "cluster_id": "0",
@@ -41,10 +44,11 @@ def test_the_keys_of_all_writers_are_known() -> None:
     ]
     levels = v2_0()
     levels |= {"detour": "false"}
-    levels["rank_list"][0] |= {"host_port": 16670, "control_plane": {"addr_type": "IPV4", "addr": "10.0.0.1"}}
+    plane = {"addr_type": "IPV4", "addr": "10.0.0.1", "listen_port": 8000}
+    levels["rank_list"][0] |= {"host_port": 16670, "control_plane": plane}
     levels["rank_list"][1] |= {"local_id": 64, "replaced_local_id": 0}
     first = at(levels, "rank_list[0].level_list[0].rank_addr_list[0]")
-    first["backup_addr"] = [{"addr_type": "IPV4", "addr": "172.16.0.99", "ports": ["1/1"]}]
+    first["backup_addr"] = ["172.16.0.99"]
     for table in (values, levels):
         assert [each.seen for each in check_table(text(table)) if each.rule == "unknown-key"] == []
         assert json.loads(read_table(text(table), "hccl.json").to_json()) == table

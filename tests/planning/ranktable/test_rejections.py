@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from launcher.planning.ranktable import Severity, Violation, check_table, rules
-from launcher.planning.ranktable.violation import Rule
+from launcher.planning.ranktable import rules
+from launcher.planning.ranktable.check import check_table
+from launcher.planning.ranktable.violation import Violation
+from launcher.planning.topology import Severity
 
 from .tables import Values, at, lab, legacy, text, v1_0, v1_2, v2_0
 
@@ -64,7 +66,9 @@ G = "group_list[0]"
 S = "server_list[1].server_id"
 POD = "super_pod_list[1].super_pod_id"
 
+EID = f"{L}.rank_addr_list[1]"
 PARA = "HCCL_E_PARA"
+NEW = "EI0014"
 ABSENT = "HCCL_E_NOT_FOUND"
 
 # What it is, a sound table, what spoils it, the rule, where it is broken, and the code that HCCL reports.
@@ -75,6 +79,7 @@ RANKS: list[tuple[str, Values, Spoil, str, str, str]] = [
     ("rank twice", v1_0(), put(f"{E}.rank_id", "3"), "rank-repeated", f"{E}.rank_id", "EI0004"),
     ("rank no digit", v1_0(), put(f"{D}.rank_id", "3a"), "rank-not-a-number", f"{D}.rank_id", "EI0004"),
     ("rank negative", v1_0(), put(f"{D}.rank_id", "-1"), "rank-not-a-number", f"{D}.rank_id", "EI0004"),
+    ("rank negative in 2.0", v2_0(), put(f"{R}.rank_id", -1), "rank-beyond-size", f"{R}.rank_id", "EI0004"),
     ("rank twice in 2.0", v2_0(), put(f"{R}.rank_id", 0), "rank-repeated", f"{R}.rank_id", "EI0004"),
     (
         "rank twice in lab",
@@ -113,6 +118,7 @@ SERVERS: list[tuple[str, Values, Spoil, str, str, str]] = [
     ("server twice", v1_0(), put(S, "10.0.0.10"), "server-repeated", S, "EI0004"),
     ("server without a name", v1_0(), put(S, ""), "server-id", S, PARA),
     ("server of 65 characters", v1_0(), put(S, "n" * 65), "server-id", S, PARA),
+    ("server of 66 bytes", v1_0(), put(S, "节" * 22), "server-id", S, PARA),
     ("host_ip", v1_0(), put("server_list[1].host_ip", "10.0.0"), "host-ip", "server_list[1].host_ip", "EI0004"),
 ]
 
@@ -120,6 +126,14 @@ ADDRESSES: list[tuple[str, Values, Spoil, str, str, str]] = [
     ("invalid", v1_0(), put(f"{E}.device_ip", "192.168.1.256"), "ip-invalid", f"{E}.device_ip", "EI0004"),
     ("with a space", v1_0(), put(f"{E}.device_ip", "192.168.1.2, 1.1.1.1"), "ip-invalid", f"{E}.device_ip", "EI0004"),
     ("twice", v1_0(), put(f"{E}.device_ip", "192.168.1.8"), "ip-repeated", f"{E}.device_ip", "EI0004"),
+    (
+        "twice on one device",
+        v1_0(1, 1),
+        put(f"{P}.device_ip", "192.168.1.8,192.168.1.8"),
+        "ip-repeated",
+        f"{P}.device_ip",
+        "EI0004",
+    ),
     (
         "twice in two spellings",
         v1_0(),
@@ -338,6 +352,51 @@ LEVELS: list[tuple[str, Values, Spoil, str, str, str]] = [
         f"{L}.rank_addr_list[1].addr",
         "EI0014",
     ),
+    (
+        "backup of an NPU that has a rank",
+        v2_0(),
+        both(put(f"{R}.local_id", 64), put(f"{R}.replaced_local_id", 0)),
+        "backup-npu",
+        f"{R}.replaced_local_id",
+        "EI0014",
+    ),
+    (
+        "backup of the backup",
+        v2_0(),
+        both(put(f"{R}.local_id", 64), put(f"{R}.replaced_local_id", 64)),
+        "range",
+        f"{R}.replaced_local_id",
+        "EI0014",
+    ),
+    (
+        "two backups",
+        v2_0(),
+        lambda table: [rank.update(local_id=64, replaced_local_id=1) for rank in table["rank_list"][1::2]],
+        "backup-npu",
+        "rank_list[3].local_id",
+        "EI0014",
+    ),
+    ("no backup", v2_0(), put(f"{R}.replaced_local_id", 0), "replaced-local-id", f"{R}.replaced_local_id", "EI0014"),
+    ("address in its stead", v2_0(), put(f"{A}.backup_addr", ["::1"]), "backup-address", f"{A}.backup_addr[0]", NEW),
+    ("in an EID's stead", v2_0(), put(f"{EID}.backup_addr", ["00ff"]), "backup-address", f"{EID}.backup_addr[0]", NEW),
+    ("17 in its stead", v2_0(), put(f"{A}.backup_addr", ["10.0.0.1"] * 17), "length", f"{A}.backup_addr", NEW),
+    ("plane of 1025", v2_0(), put(f"{A}.plane_id", "p" * 1025), "length", f"{A}.plane_id", "EI0014"),
+    (
+        "address of the control plane",
+        v2_0(),
+        put(f"{R}.control_plane", {"addr_type": "IPV4", "addr": "host", "listen_port": 8000}),
+        "level-address",
+        f"{R}.control_plane.addr",
+        "EI0014",
+    ),
+    (
+        "port of the control plane",
+        v2_0(),
+        put(f"{R}.control_plane", {"addr_type": "IPV4", "addr": "10.0.0.1", "listen_port": 65536}),
+        "range",
+        f"{R}.control_plane.listen_port",
+        "EI0014",
+    ),
     ("no port", v2_0(), put(f"{A}.ports", []), "length", f"{A}.ports", "EI0014"),
     ("form of a port", v2_0(), put(f"{A}.ports", ["4"]), "level-port", f"{A}.ports[0]", "EI0014"),
     (
@@ -425,6 +484,25 @@ WARNINGS: list[tuple[str, Values, Spoil, str, str]] = [
         f"{P}.backup_device_ip",
     ),
     ("no super pods", v1_2(), both(drop("super_pod_list"), without("super_device_id")), "no-super-pods", ""),
+    ("no super pods, but ids", v1_2(), drop("super_pod_list"), "no-super-pods", ""),
+    ("server in capitals", v1_0(), both(put("server_list[0].server_id", "Node"), put(S, "node")), "server-alike", S),
+    ("server padded", v1_0(), put(S, "10.0.0.10 "), "server-alike", S),
+    (
+        "server in two spellings",
+        v1_0(),
+        both(put("server_list[0].server_id", "fd00::1"), put(S, "fd00:0::1")),
+        "server-alike",
+        S,
+    ),
+    ("address of nobody", v1_0(), put(f"{D}.device_ip", "0.0.0.0"), "ip-unusable", f"{D}.device_ip"),
+    ("address of the host", v1_0(), put(f"{D}.device_ip", "127.0.0.1"), "ip-unusable", f"{D}.device_ip"),
+    (
+        "as the guide writes it",
+        v2_0(),
+        put(f"{A}.addr_type", "IPv4"),
+        "address-type-in-small-letters",
+        f"{A}.addr_type",
+    ),
     ("initializing 2.0", v2_0(), put("status", "initializing"), "status-unread", "status"),
     ("group without a name", lab(), drop(f"{G}.group_name"), "no-group-name", G),
     ("super pods in 1.0", v1_2(), put("version", "1.0"), "super-pods-unread", "super_pod_list"),
@@ -457,6 +535,56 @@ def test_what_nobody_says_hccl_to_refuse_is_a_warning(table: Values, spoil: Spoi
     assert (rule, path) in found, "\n".join(map(str, found))
     assert found[rule, path].severity is Severity.WARNING
     assert not found[rule, path].codes
+
+
+TAKEN: list[tuple[str, Values, Spoil]] = [
+    ("comma at the end", v1_0(), put(f"{D}.device_ip", "192.168.4.8,")),
+    (
+        "backup in another spelling",
+        v1_2(1, 1, 2),
+        both(
+            put(f"{P}.device_ip", "fd00::1"),
+            put(f"{P}.backup_device_ip", "fd00:0::2"),
+            put("server_list[0].device[1].device_ip", "fd00::2"),
+        ),
+    ),
+    ("network of the host", v1_0(), both(put(f"{D}.net_position", "device"), put(f"{D}.net_protocol", "rdma"))),
+    ("address in its stead", v2_0(), put(f"{A}.backup_addr", ["10.0.0.1"])),
+    ("backup NPU", v2_0(1), both(put(f"{R}.local_id", 64), put(f"{R}.replaced_local_id", 1))),
+    ("stands for itself", v2_0(), put(f"{R}.replaced_local_id", 1)),
+    ("control plane", v2_0(), put(f"{R}.control_plane", {"addr_type": "IPV6", "addr": "::1", "listen_port": 8000})),
+]
+
+
+@pytest.mark.parametrize(("table", "spoil"), [case[1:] for case in TAKEN], ids=[case[0] for case in TAKEN])
+def test_what_hccl_takes_is_no_violation(table: Values, spoil: Spoil) -> None:
+    table = json.loads(json.dumps(table))
+    spoil(table)
+    assert [(each.rule, each.path) for each in check_table(text(table))] == []
+
+
+def test_a_half_numbered_1_2_without_super_pods_is_not_refused() -> None:
+    table = v1_2()
+    del table["super_pod_list"]
+    del at(table, D)["super_device_id"]
+    assert [each.rule for each in check_table(text(table))] == ["no-super-pods"]
+
+
+def test_a_super_pod_has_servers() -> None:
+    table = v1_2()
+    table["super_pod_list"].append({"super_pod_id": "9", "server_list": []})
+    assert [(each.rule, each.path) for each in check_table(text(table))] == [
+        ("empty-list", "super_pod_list[2].server_list")
+    ]
+
+
+@pytest.mark.parametrize("path", ["rank_count", f"{R}.rank_id", f"{R}.local_id", f"{R}.device_id", f"{L}.net_layer"])
+def test_a_huge_number_is_shown_shortened(path: str) -> None:
+    table = v2_0()
+    put(path, 10**4000)(table)
+    found = check_table(text(table))
+    assert path in {each.path for each in found}
+    assert max(len(each.seen) + len(each.says) + len(each.remedy) for each in found) < 500
 
 
 @pytest.mark.parametrize(
@@ -565,7 +693,8 @@ def test_servers_that_hccl_counts_have_its_code() -> None:
 
 def test_every_rule_of_a_table_is_shown_here() -> None:
     shown = {case[3] for case in [*REFUSED, *WARNINGS, *CHIPS]} | {case[2] for case in TEXTS}
-    catalogue = {rule.name for rule in vars(rules).values() if isinstance(rule, Rule)}
+    topics = (rules.form, rules.members, rules.addresses, rules.servers, rules.groups, rules.levels)
+    catalogue = {rule.name for topic in topics for rule in vars(topic).values() if isinstance(rule, rules.Rule)}
     assert {name for name in catalogue - shown if not name.startswith("file-")} == set()
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from launcher.planning.placement import place_ranks
-from launcher.planning.ranktable import rank_table
+from launcher.planning.ranktable.formats import rank_table
 from launcher.specs import load_cluster, recipe_from_mapping
 
 HERE = Path(__file__).parent

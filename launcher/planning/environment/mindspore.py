@@ -1,8 +1,11 @@
-"""MindSpore's dynamic cluster: workers that register with a scheduler (mindspore-ai/docs, dynamic_cluster.md)."""
+"""MindSpore: workers that register with a scheduler, or with a rank table and no scheduler.
+
+The first is its dynamic cluster (mindspore-ai/docs, dynamic_cluster.md). With a table, ranks need no more than every
+rank is told: RANK_TABLE_FILE, RANK_ID, RANK_SIZE and DEVICE_ID (rank_table.md).
+"""
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 from typing import Final
 
@@ -12,11 +15,12 @@ from launcher.planning.environment.values import Values, is_whole, one_of, whole
 from launcher.planning.environment.variable import Variable
 from launcher.planning.model import Target
 from launcher.planning.placement import Seat
+from launcher.planning.ranktable.addresses import parse_ip
 
 _SOURCE: Final = "mindspore-ai/docs, dynamic_cluster.md"
 _COUNT: Final = Values("a whole number above 0", lambda text: is_whole(text) and int(text) > 0)
 
-VARIABLES: Final = (
+_VARIABLES: Final = (
     Variable(
         "MS_ROLE",
         "Part in the cluster; one process alone is the scheduler.",
@@ -37,7 +41,6 @@ VARIABLES: Final = (
 
 # The scheduler needs no training script: it blocks in `init` until the cluster ends.
 _SCHEDULER: Final = "from mindspore.communication import init; init()"
-
 
 _SMALL_CLUSTER: Final = 256  # ranks; MindSpore itself polls large clusters more slowly (cluster/topology/constants.h)
 
@@ -83,11 +86,8 @@ def _meeting(job: Job) -> dict[str, str]:
 
 def _ip(target: Target, host: str, address: str) -> str:
     """An address that the scheduler and its workers can use: IPv6 is for Ascend alone."""
-    try:
-        version = ipaddress.ip_address(address).version
-    except ValueError:
-        version = None
-    if version == 4 or (version == 6 and target is Target.ASCEND):
+    ip = parse_ip(address)
+    if ip is not None and (ip.version == 4 or target is Target.ASCEND):
         return address
     raise PlanError(
         f"host {host} has the address {address}, but MindSpore's scheduler needs an IP",
@@ -96,11 +96,16 @@ def _ip(target: Target, host: str, address: str) -> str:
     )
 
 
-CONTRACT: Final = Contract(
-    variables=VARIABLES,
+DYNAMIC_CLUSTER: Final = Contract(
+    variables=_VARIABLES,
     shared=_shared,
     of_rank=_of_rank,
     defaults=_defaults,
     services=_services,
-    excludes={"MS_SERVER_NUM": "it is of the parameter-server mode, which npu-launch does not start"},
+)
+RANK_TABLE: Final = Contract(
+    excludes=dict.fromkeys(
+        (variable.name for variable in _VARIABLES),
+        "it is of the dynamic cluster, and the recipe says rendezvous: rank_table",
+    ),
 )
