@@ -1,14 +1,15 @@
 #!/bin/bash
 # The first process of a machine: makes its file system, which is this machine's with every change kept apart in memory.
-# boot.sh FOLDER NAME SIZE sshd|- FILES...: what is in the folders FILES lies over the root, the last on top.
+# boot.sh FOLDER NAME SIZE PYTHON sshd|- FILES...: what is in the folders FILES lies over the root, the last on top; the
+# interpreter in the folder PYTHON is there too, wherever it lies.
 set -eu
-folder=$1 name=$2 size=$3 service=$4
+folder=$1 name=$2 size=$3 python=$4 service=$5
 root=$folder/root
 
 hostname "$name"
 mount -t tmpfs -o "size=$size,mode=0755" tmpfs "$folder/disk"
 mkdir "$folder/disk/upper" "$folder/disk/work"
-for files in "${@:5}"; do cp -a "$files/." "$folder/disk/upper/"; done
+for files in "${@:6}"; do cp -a "$files/." "$folder/disk/upper/"; done
 mount -t overlay -o "lowerdir=/,upperdir=$folder/disk/upper,workdir=$folder/disk/work" overlay "$root"
 mount -t proc proc "$root/proc"
 mount -t sysfs sysfs "$root/sys"
@@ -25,6 +26,10 @@ mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
 mount -t tmpfs -o mode=0755 tmpfs "$root/run"
 mount -t tmpfs -o mode=0700 tmpfs "$root/root"
 cp -a "$folder/home/." "$root/root/"
+if [[ ! -e $root$python ]]; then
+  mkdir -p "$root$python"
+  mount --bind "$python" "$root$python"
+fi
 rm -rf "$root"/tmp/npu-launch-*
 mkdir -p "$root/run/sshd"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -41,7 +42,15 @@ class Machine:
             [
                 *("setpriv", "--pdeathsig", "KILL", "ip", "netns", "exec", self._space),
                 *("unshare", "--uts", "--mount", "--ipc", "--pid", "--fork", "--kill-child=KILL"),
-                *("bash", str(_BOOT), str(self._folder), self.name, size, "sshd" if self._has_sshd else "-"),
+                *(
+                    "bash",
+                    str(_BOOT),
+                    str(self._folder),
+                    self.name,
+                    size,
+                    sys.base_prefix,
+                    "sshd" if self._has_sshd else "-",
+                ),
                 *map(str, self._files),
             ],
             stdin=subprocess.DEVNULL,
@@ -67,8 +76,9 @@ class Machine:
         command("ip", "-n", self._space, "link", "set", "eth0", "down")
 
     def heal(self) -> None:
-        """Plug its network cable in again."""
+        """Plug its network cable in again. (With the link, the kernel takes IPv6 addresses down.)"""
         command("ip", "-n", self._space, "link", "set", "eth0", "up")
+        command("ip", "-n", self._space, "addr", "replace", f"{self.address6}/64", "dev", "eth0", "nodad")
 
     def path(self, path: str) -> Path:
         """Where a file of the machine is found from outside; as long as it has power."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,6 +31,11 @@ def test_machines_reach_each_other_by_ipv6(machines: Machines) -> None:
     assert machines["node-1"].run("bash", "-c", f": < /dev/tcp/{machines['node-2'].address6}/22").returncode == 0
 
 
+def test_the_tests_own_interpreter_runs_on_every_machine(machines: Machines) -> None:
+    for machine in (machines.laptop, *machines.servers):
+        assert machine.run(sys.executable, "-c", "import launcher; print('here')").stdout == "here\n"
+
+
 def test_what_a_machine_writes_is_its_own(machines: Machines) -> None:
     machines["node-1"].run("sh", "-c", "echo here > /opt/mark")
     assert machines["node-1"].path("/opt/mark").read_text() == "here\n"
@@ -45,13 +51,14 @@ def test_a_machine_that_is_cut_off_goes_on_and_is_reached_again_when_it_is_heale
     assert node.run("hostname").stdout == "node-1\n"
     node.heal()
     assert laptop.run("timeout", "5", *probe).returncode == 0
+    assert laptop.run("timeout", "5", "bash", "-c", f": < /dev/tcp/{node.address6}/22").returncode == 0
 
 
 def test_power_off_ends_every_process_and_a_booted_machine_starts_anew(machines: Machines) -> None:
     node = machines["node-2"]
-    node.run("sh", "-c", "setsid sleep 500 > /dev/null 2>&1 & echo gone > /opt/mark")
-    assert [process.name() for process in node.processes()] == ["sleep"]
+    node.run("sh", "-c", "setsid --fork sleep 500 > /dev/null 2>&1; echo gone > /opt/mark")
     left = node.processes()
+    assert len(left) == 1
     node.power_off()
     assert not any(process.is_running() for process in left)
     node.boot()
