@@ -3,6 +3,7 @@
 # boot.sh FOLDER NAME SIZE PYTHON sshd|- FILES...: what is in the folders FILES lies over the root, the last on top; the
 # interpreter in the folder PYTHON is there too, wherever it lies.
 set -eu
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 folder=$1 name=$2 size=$3 python=$4 service=$5
 root=$folder/root
 
