@@ -15,7 +15,7 @@ from mindspore.communication import get_group_size, get_rank, init, release
 from deeplabv3.environment import Environment
 
 _DIGITS = (0, 12, 24, 36)
-_NAP = 0.5  # seconds
+_NAP = 0.3  # seconds
 
 
 @dataclass(frozen=True)
@@ -70,11 +70,11 @@ def join(environment: Environment) -> Group:
 
 @contextlib.contextmanager
 def _short_naps() -> Iterator[None]:
-    """Let a signal end every sleep(3) of this thread after half a second at most.
+    """Let a signal end every sleep(3) of this thread after 0.3 s at most.
 
     MindSpore's collectives on the CPU ask the scheduler for the address of each rank. Whoever comes before another has
     written its own calls sleep(3), and so a group of ranks that come within milliseconds takes 3 s too long. There are
-    19 such attempts for an address, so a rank may still be 9 s later than the first: they all learn within a second or
+    19 such attempts for an address, so a rank may still be 5 s later than the first: they all learn within a second or
     two that the group is complete, and then begin to ask.
     """
     former = signal.signal(signal.SIGALRM, lambda *_: None)
