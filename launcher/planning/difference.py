@@ -21,6 +21,8 @@ from launcher.specs.spec import Spec
 # Chosen anew at each start, unless the recipe names them.
 _PORTS: Final = frozenset({"MS_SCHED_PORT", "MASTER_PORT", "CM_CHIEF_PORT", "HCCL_IF_BASE_PORT"})
 _OF_ONE_START: Final = frozenset({"NPU_LAUNCH_ATTEMPT", "TORCHELASTIC_RESTART_COUNT", *_PORTS})
+_LONGEST: Final = 80  # characters of a value that are shown
+_BEFORE: Final = 20  # of them, those before the first that differs
 _PORT_IN_JSON: Final = re.compile(r':\d+"')  # of TF_CONFIG's addresses
 
 
@@ -77,14 +79,25 @@ def render_difference(changes: Sequence[Change], since: str) -> str:
     width = max(map(len, labels))
     lines = [f"changed since {remark(since)}"]
     for label, change in zip(labels, changes, strict=True):
-        if change.before is None:
-            what = f"new: {change.after}"
-        elif change.after is None:
-            what = f"gone: {change.before}"
-        else:
-            what = f"{change.before} -> {change.after}"
-        lines.append(remark(f"  {label:<{width}}  {change.name}  {what}"))
+        lines.append(remark(f"  {label:<{width}}  {change.name}  {_what(change)}"))
     return "\n".join(lines) + "\n"
+
+
+def _what(change: Change) -> str:
+    """What was and what is; of long texts, such as a rank table, the part where they begin to differ."""
+    before, after = change.before, change.after
+    if before is None or after is None:
+        return f"new: {_part(after or '', 0)}" if before is None else f"gone: {_part(before, 0)}"
+    if max(len(before), len(after)) <= _LONGEST:
+        return f"{before} -> {after}"
+    same = next((at for at, pair in enumerate(zip(before, after, strict=False)) if pair[0] != pair[1]), 0)
+    return f"{_part(before, same)} -> {_part(after, same)}"
+
+
+def _part(text: str, at: int) -> str:
+    """So much of a text as fits, from a little before a place in it."""
+    first = max(0, at - _BEFORE)
+    return f"{'...' * (first > 0)}{text[first : first + _LONGEST]}{'...' * (len(text) > first + _LONGEST)}"
 
 
 def _compared(subject: Subject, before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Change]:

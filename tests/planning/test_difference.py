@@ -51,6 +51,14 @@ def test_ids_folders_attempts_and_ports_always_differ_and_are_not_said(framework
     assert render_difference((), "run job-1, attempt 1") == "nothing has changed since run job-1, attempt 1\n"
 
 
+def test_of_long_values_the_part_that_differs_is_shown() -> None:
+    before, after = "x" * 300 + '"4"' + "y" * 300, "x" * 300 + '"0"' + "y" * 300
+    change = Change(subject=Subject.PLAN, name="rank table", before=before, after=after)
+    (line,) = render_difference((change,), "x").splitlines()[1:]
+    assert '..."4"' in line.replace("x", "") and '..."0"' in line.replace("x", "")
+    assert len(line) < 200
+
+
 def test_a_port_that_the_recipe_names_is_said() -> None:
     cluster = npus(*range(8))
     changes = difference(side(cluster), side(cluster, env={"HCCL_IF_BASE_PORT": "50000"}))
