@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -142,23 +140,6 @@ def test_every_rank_sits_on_a_device_of_its_own_and_may_keep_it(lab: Cluster, ra
     usual = lab.device_count - sum(len(host.device_list) for host in lab.hosts if host.spare)
     assert ranks > usual or not any(seat.host.spare for seat in seats)
     assert keep_seats(lab, [(seat.host.name, seat.device.id) for seat in seats]) == seats
-
-
-def test_placing_takes_time_in_proportion() -> None:
-    """Eight times the ranks take about eight times as long, not sixty-four; the best of three, for a busy machine."""
-
-    def seconds(racks: int) -> float:
-        lab = cluster(f"r[1-{racks}]n[1-250]")
-        taken = [(host.name, device.id) for host in lab.hosts for device in host.device_list]
-        return min(_seconds(lambda: keep_seats(lab, taken)) for _ in range(3))
-
-    assert seconds(16) < 32 * seconds(2)
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    started = time.process_time()
-    work()
-    return time.process_time() - started
 
 
 def test_the_large_example_places_all_its_ranks() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -696,19 +695,3 @@ def test_every_rule_of_a_table_is_shown_here() -> None:
     topics = (rules.form, rules.members, rules.addresses, rules.servers, rules.groups, rules.levels)
     catalogue = {rule.name for topic in topics for rule in vars(topic).values() if isinstance(rule, rules.Rule)}
     assert {name for name in catalogue - shown if not name.startswith("file-")} == set()
-
-
-def test_checking_takes_time_in_proportion_to_the_table() -> None:
-    def seconds(servers: int) -> float:
-        table = v1_0(servers)
-        for number, server in enumerate(table["server_list"]):
-            server["server_id"] = f"node-{number:06}"
-            for device in server["device"]:
-                device["device_ip"] = "192.168.1.1"  # each a violation, which has a place
-        content = text(table)
-        begin = time.process_time()
-        assert len(check_table(content)) == servers * 8 - 1
-        return time.process_time() - begin
-
-    small = min(seconds(50) for _ in range(3))
-    assert seconds(500) < 30 * small
