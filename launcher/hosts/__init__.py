@@ -9,15 +9,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from launcher.hosts.preflight.here import check_this_machine
+    from launcher.hosts.preflight.here import check_hosts
     from launcher.hosts.this_machine import resolve_cluster
 
 _HOMES = {
-    "check_this_machine": "launcher.hosts.preflight.here",
+    "check_hosts": "launcher.hosts.preflight.here",
     "resolve_cluster": "launcher.hosts.this_machine",
 }
 
-__all__ = ["check_this_machine", "resolve_cluster"]
+__all__ = ["check_hosts", "resolve_cluster"]
 
 
 def __getattr__(name: str) -> Any:

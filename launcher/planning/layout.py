@@ -102,6 +102,11 @@ class RunLayout:
         return self.directory / "cluster.yaml"
 
     @property
+    def sights(self) -> Path:
+        """What was seen of the hosts of a run that its home cannot look at again."""
+        return self.directory / "hosts.json"
+
+    @property
     def events(self) -> Path:
         """The record: append-only, and the truth."""
         return self.directory / "events.jsonl"

@@ -8,6 +8,7 @@ from launcher.specs.dump import dump_yaml
 from launcher.specs.frozen import FrozenMap
 from launcher.specs.load import cluster_from_mapping, load_cluster, load_recipe, recipe_from_mapping
 from launcher.specs.login import Ssh
+from launcher.specs.ray import Ray, RayTls
 from launcher.specs.recipe import Checkpoint, Framework, Prewarm, Recipe
 from launcher.specs.recovery import Hang, HangPolicy, Restart, RestartPolicy
 
@@ -29,6 +30,8 @@ __all__ = [
     "Preflight",
     "Prewarm",
     "RankTableFormat",
+    "Ray",
+    "RayTls",
     "Recipe",
     "Rendezvous",
     "Restart",

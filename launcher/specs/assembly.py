@@ -57,7 +57,7 @@ def assemble(file: ClusterFile) -> Cluster:
     if not hosts:
         raise refuse("leaves no host", "exclude")
     general: dict[str, Any] = {key: _general(file, key) for key in ("ssh", "cann", "python", "container")}
-    return Cluster(name=file.name, server=file.server, soc=soc, hosts=tuple(hosts.values()), **general)
+    return Cluster(name=file.name, server=file.server, soc=soc, hosts=tuple(hosts.values()), ray=file.ray, **general)
 
 
 def _soc(file: ClusterFile) -> str:

@@ -11,6 +11,7 @@ from launcher.specs.container import Container
 from launcher.specs.device import Device, ListedDevice
 from launcher.specs.fields import Address, FilledText, Form, HostName, RunName, Text
 from launcher.specs.login import Ssh
+from launcher.specs.ray import Ray
 from launcher.specs.server_name import ServerName
 from launcher.specs.shape import list_or_scalar
 from launcher.specs.soc import CPU, KNOWN_SOCS, NEW_CHIP, check_soc
@@ -73,6 +74,7 @@ class Cluster(Spec):
     cann: FilledText | None = None
     python: FilledText | None = None
     container: Container | None = None
+    ray: Ray | None = None
 
     @property
     def is_cpu(self) -> bool:

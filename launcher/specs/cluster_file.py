@@ -22,6 +22,7 @@ from launcher.specs.fields import (
 )
 from launcher.specs.host_patterns import BadPattern, expand, is_pattern
 from launcher.specs.login import Ssh
+from launcher.specs.ray import Ray
 from launcher.specs.server_name import ServerName
 from launcher.specs.shape import mapping_or_scalar
 from launcher.specs.spec import Part, Spec
@@ -200,6 +201,10 @@ class ClusterFile(Spec):
         default=None, description="Python on the hosts, for recipes that name none. Default: the launcher's own."
     )
     container: Container | None = Field(default=None, description="The container that ranks run in; default: none.")
+    ray: Ray | None = Field(
+        default=None,
+        description="The Ray that connects the hosts; default: npu-launch's own. One host needs none.",
+    )
 
     _cluster: Cluster = PrivateAttr()
 

@@ -15,6 +15,7 @@ from launcher.specs.device import Device, Level, LevelAddress
 from launcher.specs.login import Ssh
 from launcher.specs.placeholders import PLACEHOLDERS
 from launcher.specs.problems import annotation_of, form_of
+from launcher.specs.ray import Ray, RayTls
 from launcher.specs.recipe import Checkpoint, Recipe
 from launcher.specs.recovery import Budgets, Hang, Restart
 from launcher.specs.servers import SERVERS, Allocation, Server
@@ -140,6 +141,8 @@ def reference() -> str:
         _section("`exclude`", Exclusion, level=3),
         _section("`ssh`", Ssh, level=3),
         _section("`container`", Container, level=3),
+        _section("`ray`", Ray, level=3),
+        _section("`ray.tls`", RayTls, level=3),
     ]
     return "\n".join(sections)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any
 
 from launcher.errors import PreflightError
@@ -49,14 +49,26 @@ class Holder:
         return f"{f'run {self.run}' if self.run else 'a run that is starting'} ({', '.join(known)})"
 
 
+@dataclass(frozen=True)
+class Taken:
+    """The devices of a host that runs other than one hold, and the blocks of ports that it cannot have there."""
+
+    devices: Mapping[int, Holder]
+    blocks: frozenset[int]
+
+
+_NOTHING: Mapping[str, Taken] = MappingProxyType({})
+
+
 class DevicesTaken(PreflightError):
     """Fewer devices are free than there are ranks; `holders` have the others."""
 
     def __init__(self, recipe: Recipe, total: int, holders: Mapping[Slot, Holder]) -> None:
         self.holders = holders
         of: dict[Holder, list[str]] = {}
+        on_one_host = len({slot.host for slot in holders}) <= 1
         for slot, holder in holders.items():
-            of.setdefault(holder, []).append(str(slot.device))
+            of.setdefault(holder, []).append(str(slot.device if on_one_host else slot))
         held = [f"device{'s' * (len(ids) > 1)} {', '.join(ids)}: {holder}" for holder, ids in of.items()]
         self.held = "; ".join(held)
         free = total - len(holders)
@@ -170,15 +182,17 @@ def _claim_devices(recipe: Recipe, cluster: Cluster) -> Claimed:
     raise DevicesTaken(recipe, len(slots), taken)
 
 
-def foresee(recipe: Recipe, cluster: Cluster, run: str, gone: Set[Slot]) -> Allotment:
+def foresee(
+    recipe: Recipe, cluster: Cluster, run: str, gone: Set[Slot], elsewhere: Mapping[str, Taken] = _NOTHING
+) -> Allotment:
     """What this run could claim now, or has claimed already; changes nothing.
 
-    `gone` are slots that it may not use. Raises DevicesTaken when others have too many, InfrastructureError when there
-    is no free port.
+    `gone` are slots that it may not use, `elsewhere` is what other hosts say is taken there. Raises DevicesTaken when
+    others have too many, InfrastructureError when there is no free port.
     """
 
-    block = foresee_block(recipe, cluster, run)
-    taken = taken_slots(cluster, run)
+    block = foresee_block(recipe, cluster, run, elsewhere)
+    taken = taken_slots(cluster, run, elsewhere)
     usable = usable_slots(cluster, gone)
     if len(set(usable) - taken.keys()) < recipe.ranks <= len(usable):
         raise DevicesTaken(recipe, len(usable), {slot: taken[slot] for slot in usable if slot in taken})
@@ -188,19 +202,21 @@ def foresee(recipe: Recipe, cluster: Cluster, run: str, gone: Set[Slot]) -> Allo
     return Allotment(frozenset(gone) | taken.keys(), block)
 
 
-def foresee_block(recipe: Recipe, cluster: Cluster, run: str) -> int:
+def foresee_block(recipe: Recipe, cluster: Cluster, run: str, elsewhere: Mapping[str, Taken] = _NOTHING) -> int:
     """The block of ports that this run could claim now, or has. Raises InfrastructureError when there is none."""
 
     def can_have(block: int) -> bool:
+        if any(block in taken.blocks for taken in elsewhere.values()):
+            return False
         path = ports_claim(claims_folder(), block)
         return not is_claimed(path) or holder_of(path).run == run
 
     return choose_block(recipe, run, on_npus=not cluster.is_cpu, can_have=can_have)
 
 
-def without_taken(cluster: Cluster, run: str) -> Cluster:
-    """The cluster without the devices that other runs hold on this machine."""
-    taken = taken_slots(cluster, run)
+def without_taken(cluster: Cluster, run: str, elsewhere: Mapping[str, Taken] = _NOTHING) -> Cluster:
+    """The cluster without the devices that other runs hold on this machine, or as hosts `elsewhere` say."""
+    taken = taken_slots(cluster, run, elsewhere)
     if not taken:
         return cluster
     left = [
@@ -212,14 +228,19 @@ def without_taken(cluster: Cluster, run: str) -> Cluster:
     return cluster.model_copy(update={"hosts": tuple(left)})
 
 
-def taken_slots(cluster: Cluster, run: str | None = None) -> dict[Slot, Holder]:
-    """The devices of this machine that runs other than this one hold, with their holders."""
+def taken_slots(
+    cluster: Cluster, run: str | None = None, elsewhere: Mapping[str, Taken] = _NOTHING
+) -> dict[Slot, Holder]:
+    """The devices that runs other than this one hold, here or as hosts `elsewhere` say, and who holds them."""
     if cluster.is_cpu:
         return {}
     here = [host for host in cluster.hosts if is_this_machine(host.address)]
     slots = [Slot(host=host.name, device=device.id) for host in here for device in host.device_list]
     taken = {slot: holder_of(_path(slot)) for slot in slots if is_claimed(_path(slot))}
-    return {slot: holder for slot, holder in taken.items() if run is None or holder.run != run}
+    taken = {slot: holder for slot, holder in taken.items() if run is None or holder.run != run}
+    held = {host: found.devices for host, found in elsewhere.items()}
+    there = [(host.name, device.id) for host in cluster.hosts for device in host.device_list if host.name in held]
+    return taken | {Slot(host=host, device=id_): held[host][id_] for host, id_ in there if id_ in held[host]}
 
 
 def _is_own(slot: Slot, run: str) -> bool:

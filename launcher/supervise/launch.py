@@ -12,21 +12,24 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from launcher.errors import InfrastructureError, NpuLaunchError, UsageError
-from launcher.hosts import check_this_machine
+from launcher.hosts import check_hosts
 from launcher.hosts.orphans import end_what_is_left_of
 from launcher.hosts.preflight.finding import Severity
 from launcher.hosts.preflight.wording import in_one_line
+from launcher.hosts.program import check_program
 from launcher.planning import LaunchPlan
-from launcher.runs.events import Event, RunCreated, RunEnded, Slot
+from launcher.runs.events import Event, RunEnded, Slot
 from launcher.runs.record import Lock, is_held
 from launcher.runs.state import RankPhase, RunPhase, RunState
 from launcher.runs.store import RunDirectory, create_run, example_run, make_runtime_directory
 from launcher.specs import Cluster, Framework, Recipe, dump_yaml, load_recipe
 from launcher.specs.choices import Preflight
-from launcher.supervise.claims import Allotment, foresee_block, taken_slots
+from launcher.supervise.claims import Allotment, Claimed, Taken, foresee, foresee_block, taken_slots
 from launcher.supervise.detached import ensure_kept, start_keeper, start_shim
-from launcher.supervise.line import Line, claim_when_free
-from launcher.supervise.preparation import attempt_started, plan_attempt, prepare_attempt, read_specs
+from launcher.supervise.line import Line, claim_when_free, no_line
+from launcher.supervise.preparation import attempt_started, first_events, plan_attempt, prepare_attempt, read_specs
+from launcher.supervise.sights import Sights, keep_sights
+from launcher.supervise.spread import is_spread
 
 _log = logging.getLogger(__name__)
 
@@ -71,23 +74,42 @@ def start(
         run = create_run(name or recipe.name, dump_yaml(recipe.resolved()), dump_yaml(cluster), now)
         try:
             launch_plan = prepare_attempt(run, recipe, cluster, 1, claimed.allot(recipe, cluster, run.id))
-            created = RunCreated(
-                time=now,
-                run=run.id,
-                name=name or recipe.name,
-                framework=launch_plan.framework.value,
-                target=launch_plan.target.value,
-                world_size=launch_plan.world_size,
-                hosts=launch_plan.hosts,
+            _begin(
+                run, launch_plan, first_events(launch_plan, recipe, name or recipe.name, now), {}, claimed.descriptors
             )
-            events: list[Event] = [created, attempt_started(launch_plan, recipe, time.time())]
-            _begin(run, launch_plan, events, {}, claimed.descriptors)
         except (NpuLaunchError, OSError):
             shutil.rmtree(run.path, ignore_errors=True)
             raise
     for warning in launch_plan.warnings:
         warn(warning)
     return run
+
+
+def begin(
+    recipe: Recipe,
+    cluster: Cluster,
+    name: str,
+    sights: Sights,
+    elsewhere: Mapping[str, Taken],
+) -> tuple[RunDirectory, LaunchPlan]:
+    """Create a run whose home is here and whose ranks are to run on several hosts; Ray, which is up, starts them.
+
+    The recipe is as it is on the hosts, every one of which is fit for it; `elsewhere` is what they say is taken there.
+    Raises SpecError, PlanError, PreflightError or InfrastructureError; nothing is left behind then.
+    """
+    check_program(recipe)
+    now = time.time()
+    run = create_run(name, dump_yaml(recipe.resolved()), dump_yaml(cluster), now)
+    try:
+        keep_sights(run, sights)
+        allotment = foresee(recipe, cluster, run.id, frozenset(), elsewhere)
+        launch_plan = prepare_attempt(run, recipe, cluster, 1, allotment)
+        _record(run, first_events(launch_plan, recipe, name, now))
+        start_keeper(run)
+    except (NpuLaunchError, OSError):
+        shutil.rmtree(run.path, ignore_errors=True)
+        raise
+    return run, launch_plan
 
 
 def rerun(
@@ -109,11 +131,15 @@ def rerun(
     lock, state = _locked(run)
     try:
         recipe, cluster, _ = _wanted(run, state, ranks, overrides)
-        _look(recipe, cluster, preflight, warn, run)
+        spread = is_spread(cluster)
+        if not spread:
+            _look(recipe, cluster, preflight, warn, run)
+        elif line is not None:
+            raise no_line(cluster)
         _dismiss_shims(run, state)
     finally:
         lock.release()  # nobody should wait for us while we wait
-    with claim_when_free(recipe, cluster, line) as claimed:
+    with Claimed(frozenset(), {}) if spread else claim_when_free(recipe, cluster, line) as claimed:
         lock, state = _locked(run)
         try:
             recipe, cluster, selected = _wanted(run, state, ranks, overrides)
@@ -122,11 +148,17 @@ def rerun(
             events: list[Event] = []
             if state.phase is RunPhase.LOST:
                 events.append(RunEnded(time=time.time(), outcome="lost", reason=state.reason))
-            launch_plan = prepare_attempt(
-                run, recipe, cluster, number, claimed.allot(recipe, cluster, run.id), selected
-            )
+            if spread:
+                allotment = foresee(recipe, cluster, run.id, frozenset())
+            else:
+                allotment = claimed.allot(recipe, cluster, run.id)
+            launch_plan = prepare_attempt(run, recipe, cluster, number, allotment, selected)
             events.append(attempt_started(launch_plan, recipe, time.time()))
-            _begin(run, launch_plan, events, state.seen, claimed.descriptors)
+            if spread:
+                _record(run, events)
+                start_keeper(run)
+            else:
+                _begin(run, launch_plan, events, state.seen, claimed.descriptors)
         finally:
             lock.release()
     for warning in launch_plan.warnings:
@@ -154,7 +186,7 @@ def _look(
     """Preflight, for ranks on devices that no other run has. Raises what refuses the run."""
     taken = taken_slots(cluster, None if run is None else run.id)
     unavailable = frozenset((slot.host, slot.device) for slot in taken)
-    for found in check_this_machine(recipe, cluster, preflight, unavailable):
+    for found in check_hosts(recipe, cluster, preflight, unavailable):
         if found.severity is Severity.WARN:
             warn(in_one_line(found))
 
@@ -252,11 +284,7 @@ def _begin(
     claims: Mapping[str, int],
 ) -> None:
     """Write down that the attempt starts, start its shim and the keeper beside it; on an error none of them runs."""
-    make_runtime_directory()
-    with run.writer() as writer:
-        error = writer.append(events)
-        if error is not None:
-            raise InfrastructureError(f"cannot write the record: {error}", where=str(run.layout.events))
+    _record(run, events)
     with ExitStack() as undo:
         for host in launch_plan.hosts:
             shim = start_shim(run, host, launch_plan.attempt, seen.get(host, 0), claims)
@@ -264,6 +292,14 @@ def _begin(
             undo.callback(shim.terminate)  # which ends its ranks
         start_keeper(run)
         undo.pop_all()
+
+
+def _record(run: RunDirectory, events: Sequence[Event]) -> None:
+    make_runtime_directory()
+    with run.writer() as writer:
+        error = writer.append(events)
+        if error is not None:
+            raise InfrastructureError(f"cannot write the record: {error}", where=str(run.layout.events))
 
 
 def _tell(path: Path, message: Mapping[str, str]) -> bytes:

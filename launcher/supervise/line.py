@@ -14,6 +14,7 @@ from typing import Protocol
 
 from inotify_simple import INotify, flags
 
+from launcher.errors import UsageError
 from launcher.specs import Cluster, Recipe
 from launcher.supervise.claims import Claimed, DevicesTaken, claim_devices, claims_folder, holder_of, open_line
 from launcher.supervise.shim.claims import sign
@@ -126,6 +127,15 @@ def claim_when_free(recipe: Recipe, cluster: Cluster, line: Line | None) -> Clai
                 releases = stack.enter_context(Releases())
             else:
                 releases.wait(waiting, _TICK if line is not None else deadline - time.monotonic())
+
+
+def no_line(cluster: Cluster) -> UsageError:
+    """Why nobody waits for devices of several hosts."""
+    return UsageError(
+        f"nobody can wait in line for devices of {len(cluster.hosts)} hosts: each host has a line of its own",
+        expected="--wait with a cluster that is this machine alone",
+        remedy="leave --wait out: devices that others have are named, and who has them",
+    )
 
 
 class Releases:

@@ -3,32 +3,40 @@
 from __future__ import annotations
 
 import fnmatch
-import json
-import os
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
 
-from launcher.errors import InfrastructureError
-from launcher.hosts.affinity import NearCpus, near_cpus
-from launcher.hosts.reach import ThisMachine
-from launcher.hosts.set_env import host_environment
-from launcher.hosts.this_machine import device_ids, is_this_machine, machine_root
 from launcher.planning import Checkpoints, LaunchPlan, Place, plan
-from launcher.runs.events import AttemptStarted, Slot
-from launcher.runs.store import RunDirectory, cache_directory, write_file
-from launcher.specs import Binding, Cluster, Recipe, dump_yaml, load_cluster, load_recipe
+from launcher.runs.events import AttemptStarted, Event, RunCreated, Slot
+from launcher.runs.store import RunDirectory, write_file
+from launcher.specs import Cluster, Recipe, dump_yaml, load_cluster, load_recipe
 from launcher.supervise.claims import Allotment, claims_folder
 from launcher.supervise.ports import scheduler_port
-
-_TOPOLOGY_LIMIT: Final = 5.0  # seconds; npu-smi takes less than one on a healthy host
+from launcher.supervise.sights import kept_sights, sights_here
 
 
 def read_specs(run: RunDirectory) -> tuple[Recipe, Cluster]:
     """The resolved recipe and cluster that the run directory keeps."""
     return load_recipe(run.layout.recipe), load_cluster(run.layout.cluster)
+
+
+def first_events(launch_plan: LaunchPlan, recipe: Recipe, name: str, created: float) -> list[Event]:
+    """What the record of a new run of this name begins with; `created` is when that was (seconds since the epoch)."""
+    return [
+        RunCreated(
+            time=created,
+            run=launch_plan.run,
+            name=name,
+            framework=launch_plan.framework.value,
+            target=launch_plan.target.value,
+            world_size=launch_plan.world_size,
+            hosts=launch_plan.hosts,
+        ),
+        attempt_started(launch_plan, recipe, time.time()),
+    ]
 
 
 def attempt_started(launch_plan: LaunchPlan, recipe: Recipe, now: float) -> AttemptStarted:
@@ -81,7 +89,7 @@ def plan_attempt(
 ) -> LaunchPlan:
     """The plan of an attempt as of now: what it may use, the newest checkpoint. Writes nothing."""
     place = Place(
-        **_look_at_hosts(recipe, cluster, run),
+        **(kept_sights(run) or sights_here(recipe, cluster, run)).as_place(),
         run=run.id,
         directory=str(run.path),
         attempt=attempt,
@@ -101,55 +109,6 @@ def plan_attempt(
     if checkpoint is None:
         return fresh
     return plan(recipe, cluster, place.model_copy(update={"resume_from": checkpoint}))
-
-
-def _look_at_hosts(recipe: Recipe, cluster: Cluster, run: RunDirectory) -> dict[str, Any]:
-    """What a plan has to know of NPU hosts: which NPUs are there, near to which processors, and what set_env.sh leaves.
-
-    CANN is where the cluster says; else the one that the run began with; else what the launching shell has set up
-    (ASCEND_HOME_PATH), or the installer's own place. Of hosts other than this machine nothing is known, and their ranks
-    have what they inherit. Raises PreflightError when a set_env.sh that is there does not work.
-    """
-    host = cluster.hosts[0]
-    if cluster.is_cpu or len(cluster.hosts) > 1 or not is_this_machine(host.address):
-        return {}
-    reach = ThisMachine()
-    named = host.cann or cluster.cann
-    cann = named or _cann_of(run) or os.environ.get("ASCEND_HOME_PATH")
-    environment = host_environment(reach, host.name, cann, recipe.framework, _cache())
-    warnings = []
-    if environment is None and named is not None:
-        warnings.append(
-            f"host {host.name} has no set_env.sh in {named} or beside it: ranks have what the shell has of CANN"
-        )
-    near: NearCpus = ()
-    if recipe.binding is Binding.AUTO:
-        near, trouble = near_cpus(host.name, reach.run(["npu-smi", "info", "-t", "topo"], timeout=_TOPOLOGY_LIMIT))
-        warnings += [trouble] if trouble else []
-    return {
-        "devices_there": ((host.name, device_ids(machine_root())),),
-        "host_environments": () if environment is None else (environment,),
-        "near_cpus": near,
-        "warnings": tuple(warnings),
-    }
-
-
-def _cann_of(run: RunDirectory) -> str | None:
-    """CANN's folder in the run's first attempt: who restarts a run need not have the shell that launched it."""
-    try:
-        plan = json.loads(run.layout.attempt(1).plan.read_bytes())
-        script = plan["host_environments"][0]["files"][0]
-    except (OSError, ValueError, LookupError, TypeError):
-        return None
-    return str(Path(script).parent) if script.endswith("/set_env.sh") else None
-
-
-def _cache() -> Path | None:
-    """Where answers of hosts are kept; None where nothing can be written, for a plan is only looked at then."""
-    try:
-        return cache_directory()
-    except InfrastructureError:
-        return None
 
 
 def _newest(checkpoints: Checkpoints) -> str | None:

@@ -1,12 +1,11 @@
-"""Whether a run can start on this machine."""
+"""Whether a run can start: on this machine, or on the hosts of a cluster."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from launcher.errors import NpuLaunchError, UsageError
+from launcher.errors import NpuLaunchError
 from launcher.hosts.preflight.asking import ask, ask_this_cpu
 from launcher.hosts.preflight.checks import inspect
 from launcher.hosts.preflight.finding import Check, Finding, Severity, finding_of
@@ -19,36 +18,40 @@ from launcher.planning.placement import Unavailable, place_ranks
 from launcher.specs import Cluster, Recipe
 from launcher.specs.choices import Preflight
 
+if TYPE_CHECKING:
+    from launcher.hosts.survey import OpenReach
+
 Answers = Mapping[str, HostReport | NpuLaunchError]
 
 _OFF: Final = Finding(
-    Severity.WARN, Check.PREFLIGHT, "preflight is off: of this machine nothing was looked at", remedy="--preflight fast"
+    Severity.WARN, Check.PREFLIGHT, "preflight is off: nothing was looked at but the script", remedy="--preflight fast"
 )
 
 
-def check_this_machine(
+def check_hosts(
     recipe: Recipe,
     cluster: Cluster,
     preflight: Preflight | None = None,
     unavailable: Unavailable = frozenset(),
+    reach: OpenReach | None = None,
 ) -> tuple[Group, ...]:
     """What is worth a word before the ranks start; what could only fail after they have started is refused.
 
-    `preflight` is the recipe's unless it is given; when it is off, only hosts and script are looked at. Devices that
-    are `unavailable` (host, id) get no rank, as long as the others suffice. Raises UsageError for hosts that are not
-    this machine, SpecError for a script that is not there, PlanError when there are more ranks than devices, and
-    PreflightError or InfrastructureError for what preflight refuses.
+    `preflight` is the recipe's unless it is given; when it is off, only the script is looked at. Devices that are
+    `unavailable` (host, id) get no rank, as long as the others suffice. `reach` leads to the hosts; without it, the
+    cluster is this machine. Raises SpecError for a script that is not there, PlanError when there are more ranks than
+    devices, and PreflightError or InfrastructureError for what preflight refuses.
     """
-    if (elsewhere := _other_machines(cluster)) is not None:
-        raise elsewhere
     check_program(recipe)
     wanted = preflight or recipe.preflight
     if wanted is Preflight.OFF:
         return grouped([_OFF], {})
     place_ranks(recipe, cluster)
-    if cluster.is_cpu:
+    if reach is not None:
+        answers: Answers = ask(cluster, recipe, wanted, reach)
+    elif cluster.is_cpu:
         check_framework(recipe, cluster)
-        answers: Answers = ask_this_cpu(cluster, recipe)
+        answers = ask_this_cpu(cluster, recipe)
     else:
         from launcher.hosts.reach import ThisMachine
 
@@ -62,9 +65,7 @@ def check_this_machine(
 
 
 def launch_findings(recipe: Recipe, cluster: Cluster) -> tuple[Finding, ...]:
-    """What `run` would say before it looks at any host: of script and framework here, and of hosts elsewhere."""
-    if (elsewhere := _other_machines(cluster)) is not None:
-        return (replace(finding_of(elsewhere, Check.PLACEMENT), severity=Severity.NOTE),)
+    """What `run` would say before it looks at any host: of script and framework here."""
     found = []
     try:
         if recipe.script_path.is_file():  # else the hosts say that it is missing
@@ -72,7 +73,8 @@ def launch_findings(recipe: Recipe, cluster: Cluster) -> tuple[Finding, ...]:
     except NpuLaunchError as error:
         found.append(finding_of(error, Check.PATHS))
     try:
-        if cluster.is_cpu:  # with NPUs, the probe looks for it
+        are_here = all(is_this_machine(host.address) for host in cluster.hosts)
+        if cluster.is_cpu and are_here:  # else the probe looks for it
             check_framework(recipe, cluster)
     except NpuLaunchError as error:
         found.append(finding_of(error, Check.VERSIONS))
@@ -94,16 +96,3 @@ def own_processes(cluster: Cluster, answers: Answers) -> dict[tuple[str, int], s
 
     runs = {process.pid: process.run for process in tagged_processes()}
     return {(name, pid): runs[pid] for name, pids in using.items() for pid in pids if pid in runs}
-
-
-def _other_machines(cluster: Cluster) -> UsageError | None:
-    """What is in the way of a cluster that is more than this machine."""
-    elsewhere = [host for host in cluster.hosts if not is_this_machine(host.address)]
-    if not elsewhere and len(cluster.hosts) == 1:
-        return None
-    host = (elsewhere or list(cluster.hosts))[-1]
-    return UsageError(
-        f"cluster {cluster.name} has hosts that are not this machine: {host.name} ({host.address})",
-        expected="one host with an address of this machine; this version does not start ranks on other hosts",
-        remedy="npu-launch plan RECIPE -c CLUSTER -o sh writes what to run there",
-    )

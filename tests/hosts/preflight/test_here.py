@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from launcher.errors import ExitCode, InfrastructureError, NpuLaunchError, PlanError, PreflightError, SpecError
-from launcher.hosts import check_this_machine
+from launcher.hosts import check_hosts
 from launcher.hosts.preflight.finding import Severity
 from launcher.hosts.preflight.grouping import Group
 from launcher.specs import Cluster, Device, Framework, FrozenMap, Host, Recipe
@@ -53,7 +53,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimulatedHost:
 
 def refused(job: Recipe, of: Cluster, preflight: Preflight | None = None) -> NpuLaunchError:
     with pytest.raises(NpuLaunchError) as raised:
-        check_this_machine(job, of, preflight)
+        check_hosts(job, of, preflight)
     return raised.value
 
 
@@ -71,7 +71,7 @@ def test_a_cpu_is_looked_at_without_a_process_and_nothing_is_made(
     monkeypatch.setattr(subprocess.Popen, "__init__", refuse)
     job = recipe(tmp_path)
     before = sorted(tmp_path.rglob("*"))
-    check_this_machine(job, cpu(), preflight)
+    check_hosts(job, cpu(), preflight)
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -93,7 +93,7 @@ def test_a_port_that_is_taken_is_refused(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert f"port {port} is taken" in str(refused(recipe(tmp_path, scheduler_port=port), cpu()))
-    check_this_machine(recipe(tmp_path, scheduler_port=port), cpu())
+    check_hosts(recipe(tmp_path, scheduler_port=port), cpu())
 
 
 def test_more_ranks_than_slots_are_the_plans_to_refuse(tmp_path: Path) -> None:
@@ -108,25 +108,23 @@ def test_a_framework_that_is_not_installed_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_framework_may_be_in_another_python_or_on_the_recipes_pythonpath(tmp_path: Path) -> None:
-    check_this_machine(
-        recipe(tmp_path, framework=Framework.PYTORCH, env=FrozenMap({"PYTHONPATH": "/opt/torch"})), cpu()
-    )
+    check_hosts(recipe(tmp_path, framework=Framework.PYTORCH, env=FrozenMap({"PYTHONPATH": "/opt/torch"})), cpu())
     (host,) = cpu().hosts
     elsewhere = cpu().model_copy(update={"hosts": (host.model_copy(update={"python": sys.executable}),)})
-    check_this_machine(recipe(tmp_path, framework=Framework.PYTORCH), elsewhere)
+    check_hosts(recipe(tmp_path, framework=Framework.PYTORCH), elsewhere)
 
 
 def test_off_looks_at_the_script_alone_and_says_so(tmp_path: Path) -> None:
-    (group,) = check_this_machine(recipe(tmp_path, data=("/no/such/data",)), cpu(), Preflight.OFF)
+    (group,) = check_hosts(recipe(tmp_path, data=("/no/such/data",)), cpu(), Preflight.OFF)
     assert "preflight is off" in group.seen
-    assert worth_a_word(check_this_machine(recipe(tmp_path, preflight=Preflight.OFF), npus())) == [group.seen]
+    assert worth_a_word(check_hosts(recipe(tmp_path, preflight=Preflight.OFF), npus())) == [group.seen]
     with pytest.raises(SpecError):
-        check_this_machine(recipe(tmp_path, script=str(tmp_path / "gone")), cpu(), Preflight.OFF)
+        check_hosts(recipe(tmp_path, script=str(tmp_path / "gone")), cpu(), Preflight.OFF)
 
 
 @pytest.mark.parametrize("preflight", [None, Preflight.FULL])
 def test_sound_npus_may_be_used(machine: SimulatedHost, tmp_path: Path, preflight: Preflight | None) -> None:
-    assert worth_a_word(check_this_machine(recipe(tmp_path, ranks=8), npus(), preflight)) == []
+    assert worth_a_word(check_hosts(recipe(tmp_path, ranks=8), npus(), preflight)) == []
 
 
 def test_another_process_on_a_device_is_refused_and_one_beside_the_job_is_not(
@@ -137,27 +135,27 @@ def test_another_process_on_a_device_is_refused_and_one_beside_the_job_is_not(
     assert isinstance(error, PreflightError)
     assert f"pid {2**22 + 7} (python3, 50000 MB)" in str(error)
     assert "here device 7 (rank 7)" in str(error)
-    (word,) = worth_a_word(check_this_machine(recipe(tmp_path, ranks=7), npus()))
+    (word,) = worth_a_word(check_hosts(recipe(tmp_path, ranks=7), npus()))
     assert "no rank of this job is there" in word
 
 
 def test_devices_that_other_runs_have_are_passed_over(machine: SimulatedHost, tmp_path: Path) -> None:
     machine.device(1).health = "Critical"
     taken = frozenset((("here", 0),))
-    check_this_machine(recipe(tmp_path, ranks=1), npus())
+    check_hosts(recipe(tmp_path, ranks=1), npus())
     assert "device 1 (rank 0)" in str(refused_beside(recipe(tmp_path, ranks=1), taken))
 
 
 def refused_beside(job: Recipe, taken: frozenset[tuple[str, int | None]]) -> NpuLaunchError:
     with pytest.raises(NpuLaunchError) as raised:
-        check_this_machine(job, npus(), unavailable=taken)
+        check_hosts(job, npus(), unavailable=taken)
     return raised.value
 
 
 def test_what_only_a_full_look_shows(machine: SimulatedHost, tmp_path: Path) -> None:
     machine.answer("hccn_tool -i 3 -link -g", "link status: ?")
-    assert worth_a_word(check_this_machine(recipe(tmp_path, ranks=8), npus())) == []
-    (word,) = worth_a_word(check_this_machine(recipe(tmp_path, ranks=8), npus(), Preflight.FULL))
+    assert worth_a_word(check_hosts(recipe(tmp_path, ranks=8), npus())) == []
+    (word,) = worth_a_word(check_hosts(recipe(tmp_path, ranks=8), npus(), Preflight.FULL))
     assert "hccn_tool -i 3 -link -g" in word
 
 

@@ -52,10 +52,10 @@ def test_what_the_asking_took_is_no_skew() -> None:
     assert not list(check_clocks(subject(clocks(0, 2, took=5), cluster(2))))
 
 
-def test_script_python_and_data_have_to_be_on_every_host() -> None:
+def test_python_and_data_have_to_be_on_every_host_and_the_script_comes_with_the_run() -> None:
     job = recipe(4, python="/opt/python", framework=Framework.PYTORCH, data=("/data/imagenet",), script="/job/train.py")
     asked = paths_to_ask(job, cluster(2))
-    assert asked == ("/job/train.py", "/opt/python", "/data/imagenet")
+    assert asked == ("/opt/python", "/data/imagenet")
     there = dict.fromkeys(asked, PathKind.FILE)
     missing = {**there, "/data/imagenet": PathKind.MISSING, "/opt/python": PathKind.UNREADABLE}
     found = list(check_paths(subject([report(paths=there), report("node-b", paths=missing)], cluster(2), job)))
@@ -69,10 +69,21 @@ def test_script_python_and_data_have_to_be_on_every_host() -> None:
 
 def test_data_may_be_a_folder_and_a_script_may_not() -> None:
     job = recipe(data=("/data",))
-    finding = only(
-        check_paths, subject([report(paths={"/data": PathKind.FOLDER, "/job/run.sh": PathKind.FOLDER})], job=job)
-    )
+    (host,) = cluster().hosts
+    here = cluster().model_copy(update={"hosts": (host.model_copy(update={"address": "127.0.0.1"}),)})
+    paths = {"/data": PathKind.FOLDER, "/job/run.sh": PathKind.FOLDER}
+    finding = only(check_paths, subject([report(paths=paths)], here, job))
     assert finding.seen == "script: /job/run.sh is a folder"
+
+
+def test_another_host_needs_a_python_with_the_framework_unless_the_launchers_own_is_there_too() -> None:
+    job = recipe(framework=Framework.MINDSPORE, script="/job/train.py")
+    assert paths_to_ask(job, cluster()) == (sys.executable,)
+    finding = only(check_paths, subject([report(paths={sys.executable: PathKind.MISSING})], job=job))
+    assert (finding.severity, finding.seen) == (Severity.REFUSE, "nothing says which Python has the framework")
+    assert not list(check_paths(subject([report(paths={sys.executable: PathKind.FILE})], job=job)))
+    plain = recipe(python="/opt/python")
+    assert not list(check_paths(subject([report(paths={sys.executable: PathKind.MISSING})], job=plain)))
 
 
 def test_a_path_that_was_not_told_of_is_not_judged() -> None:

@@ -1,0 +1,145 @@
+"""Begins a run at its home, for somebody elsewhere who has seen to its hosts.
+
+Run there as `python -m launcher.supervise.begin` with a `Beginning` as JSON on standard input. It answers with one line
+of JSON: `{"run": ID, "warnings": [...]}` or `{"error": {...}}`. With `--adopt` it reads nothing: all runs whose record
+is here and that nobody supervises are supervised again, and the answer is `{"runs": [ID...]}`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict
+
+from launcher import errors
+from launcher.errors import InfrastructureError, NpuLaunchError
+from launcher.hosts.reach import Reach
+from launcher.runs.store import all_runs
+from launcher.specs import Cluster, Recipe, dump_yaml, load_cluster, load_recipe
+from launcher.supervise import taken
+from launcher.supervise.claims import Taken
+from launcher.supervise.detached import ensure_kept
+from launcher.supervise.launch import begin
+from launcher.supervise.sights import Sights
+
+_LIMIT: Final = 60.0  # seconds for the home to begin a run; a slow disk takes a few
+_TAKEN_LIMIT: Final = 20.0  # seconds for a host to say what is taken
+_HOSTS_AT_ONCE: Final = 32
+
+
+class Beginning(BaseModel):
+    """All that the home cannot see for itself; `taken` is the answer of each host, the home's own left out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    recipe: str
+    cluster: str
+    sights: Sights
+    taken: Mapping[str, str]
+
+
+def beginning(
+    recipe: Recipe, cluster: Cluster, name: str, sights: Sights, taken_there: Mapping[str, Taken]
+) -> Beginning:
+    """The message to the home; recipe and cluster are as they are for the hosts."""
+    answers = {host: taken.to_json(found) for host, found in taken_there.items()}
+    return Beginning(
+        name=name, recipe=dump_yaml(recipe.resolved()), cluster=dump_yaml(cluster), sights=sights, taken=answers
+    )
+
+
+def ask_what_is_taken(run: str, reaches: Mapping[str, tuple[Reach, Sequence[str]]]) -> dict[str, Taken]:
+    """What is taken on hosts, by name: each has a way there, and the command of npu-launch's Python.
+
+    Raises InfrastructureError for a host that gives no answer.
+    """
+
+    def of(item: tuple[str, tuple[Reach, Sequence[str]]]) -> tuple[str, Taken]:
+        host, (reach, python) = item
+        answer = reach.run([*python, "-m", "launcher.supervise.taken", run], timeout=_TAKEN_LIMIT)
+        return host, taken.from_json(host, answer.stdout if answer.code == 0 else answer.stderr)
+
+    with ThreadPoolExecutor(_HOSTS_AT_ONCE, thread_name_prefix="taken") as pool:
+        return dict(pool.map(of, reaches.items()))
+
+
+def begin_at_home(home: Reach, python: Sequence[str], message: Beginning) -> tuple[str, tuple[str, ...]]:
+    """Have the home begin the run: its id, and what is doubtful about its plan.
+
+    `python` is the command of npu-launch's Python there. Raises what the home raised, or InfrastructureError.
+    """
+    answer = home.run(
+        [*python, "-m", "launcher.supervise.begin"], input=message.model_dump_json().encode(), timeout=_LIMIT
+    )
+    try:
+        found = json.loads(answer.stdout.decode(errors="replace").strip().rpartition("\n")[2])
+        if "error" in found:
+            raise _as_error(found["error"])
+        return str(found["run"]), tuple(map(str, found["warnings"]))
+    except (ValueError, LookupError, TypeError):
+        said = (answer.stderr or answer.stdout).decode(errors="replace").strip()[-500:]
+        raise InfrastructureError(
+            f"the run could not be begun at its home: {answer.problem or said or f'exit code {answer.code}'}",
+            expected="npu-launch of this version on the first host of the cluster",
+            remedy="npu-launch up CLUSTER, then try again",
+        ) from None
+
+
+def _answer(message: bytes) -> dict[str, Any]:
+    try:
+        asked = Beginning.model_validate_json(message)
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / "recipe.yaml").write_text(asked.recipe, encoding="utf-8")
+            (Path(folder) / "cluster.yaml").write_text(asked.cluster, encoding="utf-8")
+            recipe = load_recipe(Path(folder) / "recipe.yaml")
+            cluster = load_cluster(Path(folder) / "cluster.yaml")
+        elsewhere = {host: taken.from_json(host, line.encode()) for host, line in asked.taken.items()}
+        run, plan = begin(recipe, cluster, asked.name, asked.sights, elsewhere)
+        return {"run": run.id, "warnings": list(plan.warnings)}
+    except NpuLaunchError as error:
+        return {"error": _as_json(error)}
+
+
+def _as_json(error: NpuLaunchError) -> dict[str, str]:
+    return {
+        "kind": next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ == errors.__name__),
+        "what": error.what,
+        "where": error.where,
+        "expected": error.expected,
+        "remedy": error.remedy,
+    }
+
+
+def _as_error(said: Mapping[str, str]) -> NpuLaunchError:
+    kind = getattr(errors, said["kind"], InfrastructureError)
+    if not (isinstance(kind, type) and issubclass(kind, NpuLaunchError)):
+        kind = InfrastructureError
+    error: NpuLaunchError = kind(said["what"], where=said["where"], expected=said["expected"], remedy=said["remedy"])
+    return error
+
+
+def adopt() -> tuple[str, ...]:
+    """Have every run whose record is here, and that nobody supervises, supervised again; their ids."""
+    adopted = []
+    for run in all_runs():
+        if run.state().ended is None and not run.is_supervised():
+            ensure_kept(run)
+            adopted.append(run.id)
+    return tuple(adopted)
+
+
+def main() -> None:
+    """Entry point: [--adopt]."""
+    found = {"runs": list(adopt())} if "--adopt" in sys.argv[1:] else _answer(sys.stdin.buffer.read())
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,16 @@
+"""Runs that are not at home on this machine alone: on several hosts, or on another one."""
+
+from __future__ import annotations
+
+from launcher.hosts.this_machine import is_this_machine
+from launcher.specs import Cluster, Host
+
+
+def home_host(cluster: Cluster) -> Host:
+    """Where runs on this cluster have their record and whoever supervises them, and Ray its head."""
+    return cluster.hosts[0]
+
+
+def is_spread(cluster: Cluster) -> bool:
+    """Whether a run on this cluster needs more than this machine."""
+    return len(cluster.hosts) > 1 or not is_this_machine(home_host(cluster).address)
