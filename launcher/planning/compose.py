@@ -21,6 +21,7 @@ from launcher.planning.environment import (
 from launcher.planning.layers import Layers
 from launcher.planning.layout import AttemptLayout, RunLayout
 from launcher.planning.model import Checkpoints, Claim, LaunchPlan, RankProcess, ServiceProcess, Target
+from launcher.planning.openings import openings
 from launcher.planning.place import Place, hccl_ports
 from launcher.planning.placement import Seat, keep_seats, place_ranks
 from launcher.planning.ranktable.formats import RankTable, rank_table
@@ -81,6 +82,7 @@ class _Composer:
         warnings = check_settings(recipe, ranks, self.cluster.soc)
         self._refuse_ports(ranks[0])
         hosts = {seat.host.name for seat in self.seats}
+        services = tuple(self._service(service) for service in self.contract.services(self.job))
         environments = tuple(each for each in place.host_environments if not hosts.isdisjoint(each.hosts))
         return LaunchPlan(
             run=place.run,
@@ -99,9 +101,10 @@ class _Composer:
             rank_table_path=self.job.rank_table_path,
             unset=UNSET,
             ranks=ranks,
-            services=tuple(self._service(service) for service in self.contract.services(self.job)),
+            services=services,
             claims=self._claims(),
             host_environments=environments,
+            openings=openings(self.cluster, recipe.framework, self.job.target, ranks, services),
             layers=self.layers.names(),
             warnings=tuple(dict.fromkeys((*place.warnings, *warnings, *hidden_folders(recipe, environments)))),
         )

@@ -89,6 +89,15 @@ class Claim(_Value):
     path: str
 
 
+class Opening(_Value):
+    """Ports of hosts that the others, or who launches, must be able to reach."""
+
+    ports: str = Field(description="A port, a list of them, or a range: 19700, 22,2222, 60000-60031.")
+    protocol: Literal["tcp", "udp"] = "tcp"
+    on: tuple[str, ...] = Field(description="Names of the hosts that listen.")
+    to: str = Field(description="What listens there.")
+
+
 class Checkpoints(_Value):
     """Where a supervisor looks for the checkpoint to resume from; the same in every attempt of a run."""
 
@@ -124,6 +133,7 @@ class LaunchPlan(_Value):
     host_environments: tuple[HostEnvironment, ...] = Field(
         default=(), description="Between what a process inherits and its own `env`; hosts that are in none have none."
     )
+    openings: tuple[Opening, ...] = Field(default=(), description="What a firewall between the hosts must let through.")
     layers: tuple[EnvironmentLayer, ...] = Field(default=(), description="Where the variables of ranks come from.")
     warnings: tuple[str, ...] = Field(default=(), description="What is doubtful about the plan, as sentences.")
 

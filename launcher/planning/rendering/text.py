@@ -48,6 +48,12 @@ def _lines(plan: LaunchPlan) -> Iterator[str]:
     yield ""
     yield "every rank"
     yield from _every_rank(ranks)
+    if plan.openings:
+        yield ""
+        yield "open between the hosts"
+        for opening in plan.openings:
+            on = plan.hosts[0] if opening.on == plan.hosts[:1] else "every host"
+            yield from _entry("", *f"{opening.ports}/{opening.protocol} on {on}: {opening.to}".split(" "))
     yield ""
     yield "removed from the environment first"
     yield from wrapped("  ", "  ", plan.unset)
