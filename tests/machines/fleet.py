@@ -76,6 +76,10 @@ class Machines:
         """All others."""
         return tuple(machine for name, machine in self._machines.items() if name != LAPTOP)
 
+    def lengthen(self, name: str, delay: float, loss: float = 0.0) -> None:
+        """Put a machine at the end of a cable on which a frame takes so many seconds, and a share of them is lost."""
+        self._network.lengthen(list(self._machines).index(name) + 1, delay, loss)
+
     def close(self) -> None:
         """Nothing of the machines is left."""
         for machine in self._machines.values():

@@ -6,10 +6,14 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 
+_CABLE = Path(__file__).with_name("cable.py")
 _NAMESPACES = Path("/run/netns")
+_NUMBERS = count(1)  # of the networks of this process
 _OURS = re.compile(r"nl-(\d+)-.+")
 
 
@@ -28,6 +32,8 @@ class Network:
 
     def __init__(self) -> None:
         sweep()
+        self._prefix = f"nl-{os.getpid()}-{next(_NUMBERS)}-"
+        self._cables: list[subprocess.Popen[bytes]] = []
         self._switch = self._add("switch")
         command("ip", "-n", self._switch, "link", "add", "bridge", "type", "bridge")
         command("ip", "-n", self._switch, "link", "set", "bridge", "up")
@@ -45,14 +51,36 @@ class Network:
         command("ip", "-n", space, "link", "set", "lo", "up")
         return space
 
+    def lengthen(self, number: int, delay: float, loss: float) -> None:
+        """Put a long and bad cable between a port and the bridge, once (cable.py)."""
+        port, near, far = f"port{number}", f"near{number}", f"far{number}"
+        command("ip", "-n", self._switch, "link", "set", port, "nomaster")
+        command("ip", "-n", self._switch, "link", "add", near, "type", "veth", "peer", "name", far)
+        command("ip", "-n", self._switch, "link", "set", near, "master", "bridge", "up")
+        command("ip", "-n", self._switch, "link", "set", far, "up")
+        cable = subprocess.Popen(
+            [
+                *("setpriv", "--pdeathsig", "KILL", "ip", "netns", "exec", self._switch, sys.executable, str(_CABLE)),
+                *(port, far, str(delay), str(loss), str(number)),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+        )
+        self._cables.append(cable)
+        assert cable.stdout is not None
+        assert cable.stdout.readline(), f"the cable at port {number} carries nothing"
+
     def close(self) -> None:
-        """Remove every namespace of this process."""
+        """Remove every namespace of this network."""
+        for cable in self._cables:
+            cable.kill()
+            cable.communicate()
         for space in _spaces():
-            if _owner(space) == os.getpid():
+            if space.startswith(self._prefix):
                 _remove(space)
 
     def _add(self, name: str) -> str:
-        space = f"nl-{os.getpid()}-{name}"
+        space = f"{self._prefix}{name}"
         command("ip", "netns", "add", space)
         return space
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,12 +13,16 @@ import pytest
 from tests.machines import Machines, missing
 
 
-@pytest.fixture(scope="module")
-def machines() -> Iterator[Machines]:
+@pytest.fixture(scope="module", autouse=True)
+def _can_be_made() -> None:
     reason = missing()
     if reason:
         assert not os.environ.get("CI"), reason
         pytest.skip(reason)
+
+
+@pytest.fixture(scope="module")
+def machines() -> Iterator[Machines]:
     with Machines("node-1", "node-2") as made:
         yield made
 
@@ -65,3 +70,13 @@ def test_power_off_ends_every_process_and_a_booted_machine_starts_anew(machines:
     assert not node.path("/opt/mark").exists()
     assert node.processes() == []
     assert machines.laptop.run("ssh", "-o", "BatchMode=yes", "node-2", "hostname").stdout == "node-2\n"
+
+
+def test_what_goes_over_a_long_cable_takes_its_time_and_arrives() -> None:
+    with Machines("far") as machines:
+        machines.lengthen("far", delay=0.05, loss=0.02)
+        began = time.monotonic()
+        assert machines.laptop.run("ssh", "far", "true").returncode == 0
+        assert time.monotonic() - began > 0.4  # ssh takes more than four round trips to say hello
+        sent = machines.laptop.run("sh", "-c", "head -c 2000000 /dev/zero | ssh far 'wc -c'")
+        assert sent.stdout.strip() == "2000000"
