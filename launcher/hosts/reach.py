@@ -1,14 +1,21 @@
-"""How a host is reached: one way to run a command there, whether it is this machine or another."""
+"""How a host is reached: one way to run a command there and to carry files, whether it is this machine or another."""
 
 from __future__ import annotations
 
 import os
+import secrets
+import shutil
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Protocol
+from pathlib import Path
+from typing import BinaryIO, Final, Protocol
+
+from launcher.errors import InfrastructureError
+
+_FOLDER_MODE: Final = 0o700
 
 
 @dataclass(frozen=True)
@@ -33,6 +40,17 @@ class Reach(Protocol):
 
         Raises InfrastructureError when the host cannot be reached: which is not the same as a command that failed.
         """
+        ...
+
+    def put(self, content: bytes | Path, path: str, *, mode: int = 0o600, timeout: float) -> None:
+        """Write a file there, from bytes or a file here, whole or not at all, and the folders on the way (0700).
+
+        A relative path begins at the user's home. Raises InfrastructureError.
+        """
+        ...
+
+    def get(self, path: str, to: Path, *, timeout: float) -> None:
+        """Fetch a file into one here (0600), whole or not at all. Raises InfrastructureError."""
         ...
 
     def close(self) -> None:
@@ -71,8 +89,51 @@ class ThisMachine:
                 raise
             return Answer(process.returncode, stdout, stderr)
 
+    def put(self, content: bytes | Path, path: str, *, mode: int = 0o600, timeout: float) -> None:  # noqa: ARG002
+        """Write a file, whole or not at all; a disk has no time limit. Raises InfrastructureError."""
+        target = Path.home() / path
+        if isinstance(content, bytes):
+            _write(target, mode, lambda file: file.write(content))
+        else:
+            _copy(content, target, mode)
+
+    def get(self, path: str, to: Path, *, timeout: float) -> None:  # noqa: ARG002
+        """Copy a file, whole or not at all. Raises InfrastructureError."""
+        _copy(Path.home() / path, to, 0o600)
+
     def close(self) -> None:
         """Nothing is held."""
+
+
+def _copy(source: Path, target: Path, mode: int) -> None:
+    try:
+        with source.open("rb") as content:
+            _write(target, mode, lambda file: shutil.copyfileobj(content, file))
+    except OSError as error:
+        raise InfrastructureError(
+            f"cannot be read: {error.strerror}", where=str(source), remedy="look for the file and its permissions"
+        ) from None
+
+
+def _write(target: Path, mode: int, fill: Callable[[BinaryIO], object]) -> None:
+    """Fill a file beside its place, with its mode from the start on, and move it there."""
+    beside = target.with_name(f"{target.name}.{secrets.token_hex(4)}.new")
+    try:
+        for folder in reversed(target.parents):
+            folder.mkdir(_FOLDER_MODE, exist_ok=True)
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
+            fill(file)
+        beside.chmod(mode)
+        beside.replace(target)
+    except OSError as error:
+        raise InfrastructureError(
+            f"cannot be written: {error.strerror}",
+            where=str(target),
+            remedy="look at its folder's permissions, and for room on the disk",
+        ) from None
+    finally:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

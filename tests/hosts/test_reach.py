@@ -11,7 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from launcher.errors import InfrastructureError
 from launcher.hosts.reach import ThisMachine
+from tests.conftest import SmallDisk
 
 HERE = ThisMachine()
 
@@ -59,3 +61,29 @@ def test_an_interrupt_ends_the_command_as_well(tmp_path: Path) -> None:
 def test_the_environment_is_added_to_our_own() -> None:
     program = [sys.executable, "-c", "import os; print(os.environ['A'], 'PATH' in os.environ)"]
     assert ThisMachine({"A": "b"}).run(program, timeout=20).stdout == b"b True\n"
+
+
+def test_a_file_is_written_whole_with_its_mode_and_its_folders_and_comes_back(tmp_path: Path) -> None:
+    there = tmp_path / "a/b c/token"
+    HERE.put(b"\x00secret\xff", str(there), mode=0o700, timeout=20)
+    assert (there.read_bytes(), there.stat().st_mode & 0o777) == (b"\x00secret\xff", 0o700)
+    assert there.parent.stat().st_mode & 0o777 == 0o700
+    HERE.get(str(there), tmp_path / "new/back", timeout=20)
+    HERE.put(tmp_path / "new/back", str(there), timeout=20)
+    assert (there.read_bytes(), there.stat().st_mode & 0o777) == (b"\x00secret\xff", 0o600)
+    assert list(there.parent.iterdir()) == [there]
+
+
+def test_a_relative_path_begins_at_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    HERE.put(b"x", "runs/note", timeout=20)
+    assert (tmp_path / "runs/note").read_bytes() == b"x"
+
+
+def test_what_cannot_be_read_or_written_is_named(tmp_path: Path, small_disk: SmallDisk) -> None:
+    with pytest.raises(InfrastructureError, match="none: cannot be read: No such file"):
+        HERE.get(str(tmp_path / "none"), tmp_path / "back", timeout=20)
+    assert list(tmp_path.glob("back*")) == []
+    with pytest.raises(InfrastructureError, match="big: cannot be written: No space left"):
+        HERE.put(bytes(3 << 20), str(small_disk.path / "big"), timeout=20)
+    assert list(small_disk.path.iterdir()) == []

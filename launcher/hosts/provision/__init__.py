@@ -1,0 +1,1 @@
+"""The environment on a host: an interpreter that has npu-launch and Ray, found there or brought there."""
