@@ -79,6 +79,13 @@ class SupervisorChanged(_Event):
     pid: int
 
 
+class HostReady(_Event):
+    """A host could start its part of a gang that is on several hosts, and waits until all of them can."""
+
+    type: Literal["host_ready"] = "host_ready"
+    attempt: int
+
+
 class ProcessStarted(_Event):
     """A rank (or a service such as MindSpore's scheduler, then `rank` is None) runs.
 
@@ -231,8 +238,9 @@ class StopRequested(_Event):
 class Decided(_Event):
     """What the policy answered to the state, with the reason in a sentence.
 
-    A restart has more: what kind of failure it answers, which ranks start again (None: all), when, with how many ranks
-    and which changes to the recipe, and the slots (host, device) that are not used any more from then on.
+    `go` lets the ranks of a gang on several hosts start, `stop` ends what runs or waits to start. A restart has more:
+    what kind of failure it answers, which ranks start again (None: all), when, with how many ranks and which changes to
+    the recipe, and the slots (host, device) that are not used any more from then on.
     """
 
     type: Literal["decided"] = "decided"
@@ -273,6 +281,7 @@ Event: TypeAlias = (
     RunCreated
     | AttemptStarted
     | SupervisorChanged
+    | HostReady
     | ProcessStarted
     | ProcessExited
     | GangStopping
@@ -306,6 +315,11 @@ def decode(line: bytes | str) -> Event | None:
         return _ADAPTER.validate_json(line)
     except ValidationError:
         return None
+
+
+def corrected(event: Event, offset: float) -> Event:
+    """An event of a host whose clock is `offset` seconds behind, with the time by the clock of the run's home."""
+    return event.model_copy(update={"time": event.time + offset}) if offset else event
 
 
 def encode(event: Event) -> bytes:

@@ -19,6 +19,7 @@ from launcher.runs.events import (
     HostBack,
     HostFenced,
     HostIdle,
+    HostReady,
     HostSuspected,
     HostUnreachable,
     Note,
@@ -34,10 +35,10 @@ from launcher.runs.events import (
     StragglerFound,
     SupervisorChanged,
 )
-from launcher.runs.fold_hosts import gang_stopping, host_idle, host_lost, host_reach
+from launcher.runs.fold_hosts import gang_stopping, host_idle, host_lost, host_reach, host_ready, told_to_stop
 from launcher.runs.state import AttemptState, Exit, RankPhase, RankState, RunPhase, RunState
 
-_CLOCKS_DIFFER = 2.0  # seconds that the clocks of two hosts may be apart
+_CLOCKS_DIFFER = 2.0  # seconds that the times of two hosts may be apart although they are corrected
 
 
 def fold(events: Iterable[Event], state: RunState | None = None) -> RunState:
@@ -62,6 +63,8 @@ def apply(state: RunState, event: Event) -> RunState:
             return _process_exited(state, event)
         case HostIdle():
             return host_idle(state, event)
+        case HostReady():
+            return host_ready(state, event)
         case RunCreated():
             return _run_created(state, event)
         case AttemptStarted():
@@ -137,6 +140,7 @@ def _attempt_started(state: RunState, event: AttemptStarted) -> RunState:
         high_water=_high_water(before),
         hosts=own,
         busy_hosts=busy,
+        released=not event.gang or len(own) <= 1,
         stopping_hosts=stopping,
         expired_hosts=expired,
     )
@@ -182,7 +186,8 @@ def _process_started(state: RunState, event: ProcessStarted) -> RunState:
         started=event.time,
         ended=event.time if is_over else None,
     )
-    return _launched(set_rank(state, started), event.time)
+    state = _launched(set_rank(state, started), event.time)
+    return state if attempt.released else change_attempt(state, released=True)
 
 
 def _launched(state: RunState, time: float) -> RunState:
@@ -268,7 +273,9 @@ def _decided(state: RunState, event: Decided) -> RunState:
         return state
     state = replace(state, excluded=state.excluded | set(event.excluded))
     if event.decision == "stop" and state.attempts:
-        return change_attempt(state, told_to_stop=True)
+        return told_to_stop(state)
+    if event.decision == "go" and state.attempts:
+        return change_attempt(state, released=True)
     if event.due is None or state.stop_requested_by is not None:
         return state
     if event.cause is not None:

@@ -12,12 +12,30 @@ from launcher.runs.events import (
     HostBack,
     HostFenced,
     HostIdle,
+    HostReady,
     HostSuspected,
     HostUnreachable,
     ShimLost,
     Slot,
 )
 from launcher.runs.state import AttemptState, HostState, RankPhase, Reach, RunState
+
+
+def host_ready(state: RunState, event: HostReady) -> RunState:
+    """One host less for which the others wait; once the attempt is to be stopped it comes too late."""
+    attempt = state.attempt
+    if attempt is None or attempt.number != event.attempt or event.host not in attempt.busy_hosts:
+        return state
+    return state if attempt.told_to_stop else change_attempt(state, ready_hosts=attempt.ready_hosts | {event.host})
+
+
+def told_to_stop(state: RunState) -> RunState:
+    """The supervisor has told all hosts to stop; hosts for which the others had waited in vain may be ill."""
+    attempt = state.attempts[-1]
+    if state.stop_requested_by is None and attempt.first_failure is None and attempt.lost_host is None:
+        for host in sorted(attempt.unready_hosts):
+            state = blame(state, Slot(host=host))
+    return change_attempt(state, told_to_stop=True)
 
 
 def gang_stopping(state: RunState, event: GangStopping) -> RunState:

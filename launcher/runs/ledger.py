@@ -122,7 +122,7 @@ def _is_restart(attempt: AttemptState) -> bool:
 
 def _is_beside(attempt: AttemptState, following: AttemptState | None) -> bool:
     """Whether ranks of an attempt go on while the following one starts."""
-    if following is None or not _is_restart(following):
+    if following is None or following.gang or not _is_restart(following):
         return False
     return attempt.ended is None or attempt.ended > following.started
 

@@ -118,6 +118,9 @@ class AttemptState:
 
     One that starts some ranks again beside the others takes over all that run: it has ended when they have.
 
+    The ranks of a gang on several hosts may not start before it is `released`, which it is when all its hosts are among
+    `ready_hosts`. Any other attempt is from the beginning.
+
     `first_failure` failed before any other rank. `lost_host` is the first on which ranks ended that had not failed, and
     that the supervisor had not told to stop; on `expired_hosts` they were stopped because it was not heard of.
 
@@ -140,6 +143,8 @@ class AttemptState:
     high_water: int = 0
     hosts: frozenset[str] = frozenset()
     busy_hosts: frozenset[str] = frozenset()
+    ready_hosts: frozenset[str] = frozenset()
+    released: bool = True
     launched: float | None = None
     first_step: Progressed | None = None
     caught_up: Progressed | None = None
@@ -156,6 +161,11 @@ class AttemptState:
     told_to_stop: bool = False
     ended: float | None = None
     run_ended: float | None = None
+
+    @property
+    def unready_hosts(self) -> frozenset[str]:
+        """The hosts for which the ranks of the others wait, or waited in vain."""
+        return frozenset() if self.released else self.hosts - self.ready_hosts
 
     @property
     def made_progress(self) -> bool:

@@ -41,14 +41,25 @@ def failure_of(state: RunState, attempt: AttemptState) -> Failure | None:
         cause = first.failure.cause if first.failure is not None else Cause.USER
         return Failure(words_of(first), cause, is_startup(first), _slot_of(first))
     if attempt.lost_host is None:
-        return None
+        return _never_started(attempt)
     slot = Slot(host=attempt.lost_host)
+    if not attempt.released:
+        words = f"{attempt.lost_host} was lost before the ranks could start"
+        return Failure(words, Cause.INFRASTRUCTURE, slot=slot, lost=True)
     lost = sum(state.ranks[r].host in (None, attempt.lost_host) for r in state.ranks_in(RankPhase.LOST))
     if attempt.lost_host not in attempt.expired_hosts:
         words = f"{lost} ranks ended with the process that kept them on {attempt.lost_host}"
     else:
         words = f"{lost} ranks ended on {attempt.lost_host}, which heard nothing of the supervisor (lease)"
     return Failure(words, Cause.INFRASTRUCTURE, slot=slot, lost=True)
+
+
+def _never_started(attempt: AttemptState) -> Failure | None:
+    """That hosts waited for others in vain; None when they did not, or somebody else stopped them."""
+    if not attempt.told_to_stop or not attempt.unready_hosts:
+        return None
+    slot = Slot(host=min(attempt.unready_hosts))
+    return Failure(attempt.stopping or f"{slot} could not start", Cause.INFRASTRUCTURE, slot=slot, lost=True)
 
 
 def words_of(first: RankState) -> str:

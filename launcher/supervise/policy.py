@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from launcher.runs.events import Cause, Decided, Slot
 from launcher.runs.state import AttemptState, RankPhase, Reach, RunState
 from launcher.specs import Cluster, Recipe, RestartPolicy
+from launcher.supervise.barrier import deadline, may_go, missing_hosts
 from launcher.supervise.capacity import Shrunk
 from launcher.supervise.failure import Failure, cause_of, failure_of, is_startup, words_of
 from launcher.supervise.replacement import places_for_all, places_for_some, places_left
 from launcher.supervise.restarts import backoff, nth_restart, restarts_without_progress, stalled, used_up
 
 _FENCE_MARGIN = 2.0  # seconds beyond lease and grace, for clocks that differ and processes that take their time
+_PATIENCE_AT_START = (
+    30.0  # seconds without an answer from a host that runs nothing yet: its agent may still be starting
+)
 
 
 @dataclass(frozen=True)
@@ -30,10 +34,18 @@ class Classify:
 
 
 @dataclass(frozen=True)
-class StopAttempt:
-    """Tell every host to stop what it runs."""
+class Go:
+    """Tell every host to start what it holds back: all of them are ready."""
 
     reason: str
+
+
+@dataclass(frozen=True)
+class StopAttempt:
+    """Tell every host to stop what it runs or waits to start, at `due` (seconds since the epoch; 0: now)."""
+
+    reason: str
+    due: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -81,7 +93,7 @@ class EndRun:
     reason: str
 
 
-Decision: TypeAlias = Wait | Classify | StopAttempt | Fence | Restart | EndRun
+Decision: TypeAlias = Wait | Classify | Go | StopAttempt | Fence | Restart | EndRun
 
 
 def decide(state: RunState, recipe: Recipe, cluster: Cluster) -> Decision:
@@ -94,6 +106,8 @@ def decide(state: RunState, recipe: Recipe, cluster: Cluster) -> Decision:
     if not state.run or state.phase.ended or state.pending is not None:
         return Wait()
     if attempt is not None:
+        if (reason := _reason_to_stop(state, attempt, recipe)) is not None:  # before anybody looks at logs elsewhere
+            return StopAttempt(reason)
         unclassified = _unclassified(state, attempt, recipe)
         if unclassified is not None:
             return Classify(unclassified)
@@ -121,23 +135,34 @@ def _unclassified(state: RunState, attempt: AttemptState, recipe: Recipe) -> int
 
 
 def _while_running(state: RunState, attempt: AttemptState, recipe: Recipe, cluster: Cluster) -> Decision:
+    timed: list[Fence | StopAttempt] = list(_fences(state, attempt, recipe))
     if not attempt.told_to_stop:
-        reason = _reason_to_stop(state, attempt, recipe)
-        if reason is not None and not attempt.busy_hosts <= attempt.stopping_hosts:
-            return StopAttempt(reason)
-    fences = [
-        Fence(host, unwell.heard + recipe.lease + recipe.grace + _FENCE_MARGIN)
-        for host, unwell in state.unwell_hosts.items()
-        if unwell.heard is not None and host in attempt.busy_hosts
-    ]
+        if may_go(state, attempt):
+            return Go(f"all {len(attempt.hosts)} hosts are ready")
+        last = deadline(state, attempt)
+        if last is not None and not attempt.busy_hosts <= attempt.stopping_hosts:
+            timed.append(StopAttempt(*last))
     if recipe.restart.policy is RestartPolicy.RANKS and not _is_starting(state, attempt):
         restart = _restart_of_ranks(state, attempt, recipe, cluster)
         if restart is not None:
             return restart
-    return min(fences, key=lambda fence: (fence.due, fence.host)) if fences else Wait()
+    return min(timed, key=lambda decision: decision.due) if timed else Wait()
+
+
+def _fences(state: RunState, attempt: AttemptState, recipe: Recipe) -> Iterator[Fence]:
+    """When each host that cannot be reached has surely ended its ranks; one that was told to start none has none."""
+    longest = recipe.lease + recipe.grace + _FENCE_MARGIN
+    if not attempt.released:
+        longest = min(longest, _PATIENCE_AT_START)
+    for host, unwell in sorted(state.unwell_hosts.items()):
+        if unwell.heard is not None and host in attempt.busy_hosts:
+            yield Fence(host, unwell.heard + longest)
 
 
 def _reason_to_stop(state: RunState, attempt: AttemptState, recipe: Recipe) -> str | None:
+    """Why hosts have to be told to stop; None when there is no reason, or all that run something are stopping."""
+    if attempt.told_to_stop or attempt.busy_hosts <= attempt.stopping_hosts:
+        return None
     if state.stop_requested_by is not None:
         return f"stopped by {state.stop_requested_by}"
     if attempt.hang is not None and attempt.hang.fatal:
@@ -148,7 +173,8 @@ def _reason_to_stop(state: RunState, attempt: AttemptState, recipe: Recipe) -> s
         return f"rank {attempt.first_failure} failed"
     if attempt.lost_host is not None:
         return f"host {attempt.lost_host} was lost"
-    return None
+    missing = missing_hosts(attempt)
+    return None if missing is None else f"{missing} could not start"
 
 
 def _is_starting(state: RunState, attempt: AttemptState) -> bool:

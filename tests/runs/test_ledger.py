@@ -253,3 +253,14 @@ def test_with_a_clock_that_goes_on_all_time_but_idleness_is_accounted_for(
     unseen = any(event.type == "run_ended" and event.outcome == "lost" for event in timed)
     if not unseen:
         assert told.wall + told.idle == pytest.approx((state.ended if state.phase.ended else now) - state.created)
+
+
+def test_a_gang_that_seems_to_end_after_the_next_has_started_does_not_run_beside_it() -> None:
+    """The clock of its host is a little ahead."""
+    first = [begins(1), starts(2, 0), starts(2, 1), exits(10, 0), stopping(10), exits(10.2, 1, code=-15, stopped=True)]
+    again = Decided(time=10.1, decision="restart_group", reason="x", cause=Cause.USER, due=10.1)
+    late = HostIdle(time=10.5, host="a", attempt=1)
+    events = [created(), *first, late, again, begins(10.2, 2), starts(11, 0, 2), starts(11, 1, 2)]
+    of_first, of_second = ledger(fold(events), now=20).attempts
+    assert of_first.segments[-1].end == of_second.segments[0].start == 10.2
+    assert of_second.seconds(Kind.LAUNCH) == pytest.approx(0.8)

@@ -28,6 +28,7 @@ from launcher.runs.events import (
     HostBack,
     HostFenced,
     HostIdle,
+    HostReady,
     HostSuspected,
     HostUnreachable,
     ProcessExited,
@@ -43,9 +44,9 @@ from launcher.runs.state import RunState
 from launcher.specs import Cluster, FrozenMap, Recipe, RestartPolicy, recipe_from_mapping
 from launcher.supervise.capacity import seats_beside, unavailable_slots
 from launcher.supervise.heartbeat import SUSPECT_AFTER, UNREACHABLE_AFTER
-from launcher.supervise.policy import Classify, Decision, EndRun, Fence, Restart, StopAttempt, Wait, decide
+from launcher.supervise.policy import Classify, Decision, EndRun, Fence, Go, Restart, StopAttempt, Wait, decide
 
-Kind: TypeAlias = Literal["exit", "hang", "unreachable", "shim_lost", "progress", "stop", "takeover"]
+Kind: TypeAlias = Literal["exit", "hang", "unreachable", "shim_lost", "progress", "slow", "stop", "takeover"]
 
 _DURATION = 1000.0  # seconds that a rank trains when nothing happens
 _TICK = 0.05  # seconds in which what arrives is considered together
@@ -56,7 +57,7 @@ class Fault:
     """What happens at a moment: to the rank or host of this number, or to the run.
 
     An `exit` is a rank's failure of this cause, `startup` one that would repeat itself; `seconds` is how long a host
-    cannot be reached, or the step that all ranks have done.
+    cannot be reached, or (`slow`) get ready, or the step that all ranks have done.
     """
 
     kind: Kind
@@ -77,6 +78,9 @@ class _Shim:
     is_busy: bool = False
     is_stopping: bool = False
     alive: dict[int, int] = field(default_factory=dict)
+    held_back: Sequence[Seat] = ()  # who may not start before all hosts are ready
+    ready_for: int = 0  # the last attempt that it could start
+    ready_after: float = 0.0  # it does not get ready before
     back: float = 0.0  # until when it cannot be reached
     told: list[Event] = field(default_factory=list)  # what nobody has heard yet
     due: float = 0.0  # when the last message of it arrives: they keep their order
@@ -118,6 +122,7 @@ class World:
         self.refused = 0  # ranks that a host could not start, because it was stopping
         self.faults: list[Fault] = []
         self.twins = 0  # ranks that were started while an earlier attempt's were alive
+        self.premature = 0  # hosts that started ranks of a gang when another host was not ready
         for fault in faults:
             self.add(fault)
 
@@ -186,7 +191,14 @@ class World:
                 self._write(
                     [Classified(time=self.now, attempt=attempt, rank=rank, cause=fault.cause, startup=fault.startup)]
                 )
-            case StopAttempt(reason):
+            case Go(reason):
+                self._write([Decided(time=self.now, decision="go", reason=reason)])
+                assert self.state.attempt is not None
+                for host in sorted(self.state.attempt.busy_hosts):
+                    self._when_reached(self._shims[host], partial(self._go, attempt=self.state.attempt.number))
+            case StopAttempt(reason, due):
+                if self.now < due:
+                    return due
                 self._write([Decided(time=self.now, decision="stop", reason=reason)])
                 assert self.state.attempt is not None
                 for host in sorted(self.state.attempt.busy_hosts):
@@ -231,7 +243,8 @@ class World:
         for seat in chosen:
             on_host[seat.host.name].append(seat)
         for host, own in on_host.items():
-            self._when_reached(self._shims[host], partial(self._launch, attempt=number, seats=own))
+            hold = self.recipe.gang and len(on_host) > 1
+            self._when_reached(self._shims[host], partial(self._launch, attempt=number, seats=own, hold=hold))
 
     def _unavailable(self) -> frozenset[tuple[str, int | None]]:
         return frozenset((slot.host, slot.device) for slot in unavailable_slots(self.state))
@@ -246,20 +259,40 @@ class World:
 
     # -- the hosts -------------------------------------------------------------------------------------------------
 
-    def _launch(self, shim: _Shim, attempt: int, seats: Sequence[Seat]) -> None:
+    def _launch(self, shim: _Shim, attempt: int, seats: Sequence[Seat], hold: bool) -> None:
         if attempt <= shim.attempt or (shim.is_busy and shim.is_stopping):
             self.refused += len(seats)
             return
-        if seats and self.recipe.gang:
-            self.twins += sum(of < attempt for other in self._shims.values() for of in other.alive.values())
         shim.attempt, shim.is_busy, shim.is_stopping = attempt, True, False
+        if hold:
+            shim.held_back = seats
+            ready = max(self.now + self._random.random(), shim.ready_after)
+            self._at(ready, partial(self._get_ready, shim, attempt))
+        else:
+            self._start_ranks(shim, seats)
+
+    def _get_ready(self, shim: _Shim, attempt: int) -> None:
+        if shim.attempt == attempt and shim.held_back:
+            shim.ready_for = attempt
+            self._tell(shim, HostReady(time=self.now, attempt=attempt))
+
+    def _go(self, shim: _Shim, attempt: int) -> None:
+        if shim.attempt == attempt and shim.is_busy and not shim.is_stopping:
+            assert self.state.attempt is not None
+            self.premature += any(self._shims[host].ready_for != attempt for host in self.state.attempt.hosts)
+            seats, shim.held_back = shim.held_back, ()
+            self._start_ranks(shim, seats)
+
+    def _start_ranks(self, shim: _Shim, seats: Sequence[Seat]) -> None:
+        if seats and self.recipe.gang:
+            self.twins += sum(of < shim.attempt for other in self._shims.values() for of in other.alive.values())
         for seat in seats:
-            shim.alive[seat.rank] = attempt
+            shim.alive[seat.rank] = shim.attempt
             self._tell(
                 shim,
                 ProcessStarted(
                     time=self.now,
-                    attempt=attempt,
+                    attempt=shim.attempt,
                     name=f"rank {seat.rank}",
                     rank=seat.rank,
                     pid=seat.rank + 1,
@@ -267,7 +300,7 @@ class World:
                 ),
             )
             lasts = _DURATION + self._random.random()
-            self._at(self.now + lasts, partial(self._exit, shim, seat.rank, attempt, 0))
+            self._at(self.now + lasts, partial(self._exit, shim, seat.rank, shim.attempt, 0))
         self._idle_when_empty(shim)
 
     def _exit(self, shim: _Shim, rank: int, attempt: int, code: int, stopped: bool = False) -> None:
@@ -294,6 +327,7 @@ class World:
         if not shim.is_busy or shim.is_stopping:
             return
         shim.is_stopping = True
+        shim.held_back = ()
         self._tell(shim, GangStopping(time=self.now, attempt=shim.attempt, reason=reason, fenced=fenced))
         for rank, attempt in shim.alive.items():
             takes = self._random.random() * self.recipe.grace
@@ -301,7 +335,7 @@ class World:
         self._idle_when_empty(shim)
 
     def _idle_when_empty(self, shim: _Shim) -> None:
-        if shim.is_busy and not shim.alive:
+        if shim.is_busy and not shim.alive and not shim.held_back:
             shim.is_busy = False
             self._tell(shim, HostIdle(time=self.now, attempt=shim.attempt))
 
@@ -358,9 +392,12 @@ class World:
                 self._lose_sight(shim, fault.seconds)
             case "shim_lost" if shim.is_busy and host in attempt.busy_hosts:
                 shim.alive.clear()
+                shim.held_back = ()
                 shim.is_busy = False
                 shim.told.clear()
                 self._heard.append(ShimLost(time=self.now, host=host, attempt=attempt.number))
+            case "slow":
+                shim.ready_after = self.now + fault.seconds
             case "progress" if attempt.busy_hosts:
                 self._heard.append(Progressed(time=self.now, attempt=attempt.number, step=int(fault.seconds)))
             case "stop":

@@ -115,8 +115,10 @@ def test_exits_that_are_told_after_their_host_is_idle_still_count() -> None:
 # -- a gang ----------------------------------------------------------------------------------------------------------
 
 
-def test_the_first_failure_is_looked_at_before_anything_is_decided_on_it() -> None:
-    assert decision(GROUP, *begun(), exited(2)) == Classify(2)
+def test_the_others_are_stopped_first_and_then_the_first_failure_is_looked_at() -> None:
+    assert decision(GROUP, *begun(), exited(2)) == StopAttempt("rank 2 failed")
+    stopped = Decided(time=20, decision="stop", reason="rank 2 failed")
+    assert decision(GROUP, *begun(), exited(2), stopped) == Classify(2)
 
 
 def test_failures_in_the_wake_of_the_first_are_not_looked_at() -> None:
@@ -453,7 +455,14 @@ def test_a_failed_rank_is_run_again_beside_the_others() -> None:
 
 def test_a_failure_during_the_wait_for_another_restart_gets_its_turn() -> None:
     first = Decided(time=21, decision="restart_ranks", reason="x", cause=Cause.USER, due=22, ranks=(2,))
-    events = [*begun(), exited(2), classified(2), first, exited(3), AttemptStarted(time=22, attempt=2, ranks=(2,))]
+    events = [
+        *begun(),
+        exited(2),
+        classified(2),
+        first,
+        exited(3),
+        AttemptStarted(time=22, attempt=2, ranks=(2,), gang=False),
+    ]
     assert decision(INDEPENDENT, *events) == Classify(3)
     assert decision(INDEPENDENT, *events, classified(3)) == Wait()  # rank 2 is still starting
     again = decision(INDEPENDENT, *events, classified(3), started(2, 2, "h1", time=23))

@@ -20,6 +20,7 @@ from launcher.runs.events import (
     HostBack,
     HostFenced,
     HostIdle,
+    HostReady,
     HostSuspected,
     HostUnreachable,
     ProcessExited,
@@ -89,6 +90,7 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
         fenced=st.booleans(),
     ),
     st.builds(HostIdle, time=TIMES, host=HOSTS, host_seq=SEQS, attempt=ATTEMPTS),
+    st.builds(HostReady, time=TIMES, host=HOSTS, host_seq=SEQS, attempt=ATTEMPTS),
     st.builds(Classified, time=TIMES, attempt=ATTEMPTS, rank=RANKS, cause=CAUSES, startup=st.booleans()),
     st.builds(Progressed, time=TIMES, attempt=ATTEMPTS, step=st.integers(0, 9)),
     st.builds(HangFound, time=TIMES, attempt=ATTEMPTS, since=TIMES, limit=st.just(1.0), fatal=st.booleans()),
@@ -101,7 +103,7 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(
         Decided,
         time=TIMES,
-        decision=st.sampled_from(["stop", "restart_group", "end_failed"]),
+        decision=st.sampled_from(["go", "stop", "restart_group", "end_failed"]),
         reason=st.just("because"),
         cause=st.none() | CAUSES,
         due=st.none() | TIMES,
@@ -138,6 +140,7 @@ def check_legal(state: RunState) -> None:
         assert set(vars(attempt)) == {field.name for field in fields(attempt)}
         assert attempt.busy_hosts <= set(state.hosts) or attempt is not state.attempt
         assert attempt.ended is None or not attempt.busy_hosts
+        assert attempt.released or (attempt.gang and len(attempt.hosts) > 1)
     if state.phase.ended:
         assert state.pending is None and not state.running_on and state.ended is not None
         assert state.attempt is None or not state.attempt.busy_hosts
@@ -176,7 +179,7 @@ def test_what_a_host_tells_twice_counts_once(events: list[Event], data: st.DataO
         assert apply(state, data.draw(st.sampled_from(numbered))) == state
 
 
-KINDS = st.sampled_from(["exit", "hang", "unreachable", "shim_lost", "progress", "takeover"])
+KINDS = st.sampled_from(["exit", "hang", "unreachable", "shim_lost", "progress", "slow", "takeover"])
 FAULTS = st.lists(
     st.builds(
         Fault,
@@ -290,6 +293,33 @@ def test_no_gang_runs_twice_at_once(world: World) -> None:
         return
     world.run()
     assert world.twins == 0
+
+
+@settings(max_examples=300, deadline=None)
+@given(worlds())
+def test_no_rank_of_a_gang_starts_before_all_hosts_are_ready(world: World) -> None:
+    world.run()
+    assert world.premature == 0
+    for attempt, told in _told_of_attempts(world):
+        if not world.recipe.gang or len(attempt.hosts or ()) == 1:
+            continue
+        went = [i for i, event in enumerate(told) if isinstance(event, Decided) and event.decision == "go"]
+        began = [i for i, event in enumerate(told) if isinstance(event, ProcessStarted)]
+        ready = {event.host for event in told[: went[0]] if isinstance(event, HostReady)} if went else set()
+        assert len(went) <= 1
+        assert not began or (went and went[0] < began[0])
+        assert not went or ready >= set(attempt.hosts or ())
+
+
+def _told_of_attempts(world: World) -> list[tuple[AttemptStarted, list[Event]]]:
+    """What was written down from the start of each attempt to that of the next, without the echo of earlier ones."""
+    found: list[tuple[AttemptStarted, list[Event]]] = []
+    for event in world.record:
+        if isinstance(event, AttemptStarted):
+            found.append((event, []))
+        elif found and getattr(event, "attempt", found[-1][0].attempt) == found[-1][0].attempt:
+            found[-1][1].append(event)
+    return found
 
 
 @settings(max_examples=100, deadline=None)

@@ -7,9 +7,14 @@ A CLAIM is `DESCRIPTOR:PATH`, a lock that whoever starts the shim has taken for 
 
     {"op": "follow", "after": N}            the events after number N, and every later one
     {"op": "launch", "plan": PATH}          the next attempt, when nothing is in its way; "attempt": N, its number
-    {"op": "renew"}                         the lease of the ranks, which the shim answers with `renewed`
+    {"op": "go", "attempt": N}              start attempt N, which waits for it: all its hosts are ready
+    {"op": "renew"}                         the lease of the ranks; the answer is `renewed SECONDS`, by the host's clock
     {"op": "stop", "reason": TEXT}          SIGTERM, the plan's grace, SIGKILL; with "attempt": N, not of a later one
     {"op": "leave"}                         end when no process is left
+
+A gang on several hosts starts in two steps, for no rank may start unless all can: a shim that has taken its claims,
+warmed its template and found nothing in the way says `host_ready` and waits for `go`; where something is in the way it
+tells of the process as failed, and starts none. What it was told to `go` for it starts as soon as it can, and once.
 
 Events are numbered from AFTER on, the last number that the run's record has of this host, and kept in a journal on
 disk: none is lost while nobody follows, and none is counted twice. The shim imports nothing but itself and the standard

@@ -134,10 +134,12 @@ class Shim:
             elif op == "renew":
                 self._lease.renew()
                 self._oom.refresh()
-                client.unsent += b"renewed\n"
+                client.unsent += b"renewed %.6f\n" % time.time()
             elif op == "launch":
                 self._lease.renew()
                 self._attempts.launch(message["plan"], message.get("attempt"))
+            elif op == "go":
+                self._attempts.go(int(message["attempt"]))
             elif op == "stop":
                 stacks = message.get("stacks") is True
                 self._attempts.stop(str(message["reason"]), attempt=message.get("attempt"), stacks=stacks)

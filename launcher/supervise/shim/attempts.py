@@ -72,6 +72,8 @@ class Attempts:
         if plan.attempt > self._number:
             self._number = plan.attempt
             self._queue.append(plan)
+            if self._starter.is_held_back:  # nobody will tell it to go any more
+                self._end(f"attempt {plan.attempt} is to start")
             self.advance()
 
     @property
@@ -82,6 +84,11 @@ class Attempts:
     def on_template(self) -> None:
         """The template has said something: what waits for it can go on."""
         self._starter.on_template()
+        self._begin()
+
+    def go(self, attempt: int) -> None:
+        """All hosts of an attempt are ready: it may start here, now or as soon as it can. Once more is no more."""
+        self._starter.release(attempt)
         self._begin()
 
     def stop(self, reason: str, *, attempt: int | None = None, stacks: bool = False, fenced: bool = False) -> None:
@@ -222,6 +229,8 @@ class Attempts:
                 self._after(self._starter.retry_pause, self._begin)
             return
         self._revived = 0
+        if started.refusal is not None:
+            self._end(started.refusal)
         self._take(started)
 
     def _take(self, started: Started) -> None:

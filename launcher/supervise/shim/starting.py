@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from typing import Any, NamedTuple, Protocol
 
+from launcher.supervise.shim.barrier import Barrier, obstacle
 from launcher.supervise.shim.binding import bindable
 from launcher.supervise.shim.claims import Claims, read_holder
 from launcher.supervise.shim.devices import holders
@@ -15,7 +17,7 @@ from launcher.supervise.shim.warm import Template, TemplateError
 
 _DEVICE_PAUSE = 0.05  # seconds between looks at devices that somebody still has: the kernel tells nobody
 _CLAIM_PAUSE = 0.2  # seconds between looks at claims that another run holds: it may do so for long
-_PATIENCE = 2.0  # seconds until we say that we wait for one
+_PATIENCE = 2.0  # seconds until we say that we wait for one, or that it cannot be had
 
 Process = dict[str, Any]
 Environment = dict[str, str]
@@ -28,10 +30,14 @@ class Emit(Protocol):
 
 
 class Started(NamedTuple):
-    """What came of a start: the processes, and (name, rank) of those that could not be made."""
+    """What came of a start: the processes, and (name, rank) of those that could not be made.
+
+    `refusal` says why none was made, because one of a gang on several hosts could not be.
+    """
 
     children: list[Child]
     failed: list[tuple[str, int | None]]
+    refusal: str | None = None
 
 
 class Starter:
@@ -51,6 +57,7 @@ class Starter:
         self._own = ""  # the attempt's folder
         self._template: Template | None = None
         self._is_cold = False  # no template is to be tried any more
+        self._barrier = Barrier()
         self._waits_since = 0.0
         self._has_told = False
         self.is_waiting = False
@@ -62,19 +69,43 @@ class Starter:
         self._own = own
         self._waits_since = time.monotonic()
         self._has_told = False
+        self._barrier.take(plan)
         self.is_waiting = True
         if is_alone:
             self._claims.keep_only(self._claimed())
 
+    def release(self, attempt: int) -> None:
+        """All hosts of an attempt are ready: what waits for it may be started, now or when it can."""
+        self._barrier.release(attempt)
+
+    @property
+    def is_held_back(self) -> bool:
+        """Whether the plan's processes wait until all its hosts are ready."""
+        return self.is_waiting and not self._barrier.is_open
+
     def start(self) -> Started | None:
         """Start the plan's processes; None while something that they need is not there."""
-        self.retry_pause = _CLAIM_PAUSE if self._lacks_claims() else _DEVICE_PAUSE if self._lacks_devices() else None
-        if self.retry_pause is not None:
+        held = self._claim_of_another()
+        if held and self._barrier.is_needed and self._has_patience_ended:
+            first = (self._ours("ranks") or self._ours("services"))[0]
+            return self._refuse([(first, f"cannot start: {held}")])
+        reason = held or self._open_devices()
+        self.retry_pause = (_CLAIM_PAUSE if held else _DEVICE_PAUSE) if reason else None
+        if reason:
+            self._tell_of_wait(reason)
             return None
         ranks, unbound = bindable(self._ours("ranks"))
         processes = [*self._ours("services"), *ranks]
         environments = [self._environment(process) for process in processes]
         if self._plan["prewarm"] and self._lacks_template(processes, environments):
+            return None
+        if not self._barrier.is_open and not self._barrier.is_reached:
+            obstacles = [obstacle(*each, self._own) for each in zip(processes, environments, strict=True)]
+            if any(obstacles):
+                return self._refuse([(p, words) for p, words in zip(processes, obstacles, strict=True) if words])
+            self._barrier.is_reached = True
+            self._emit(type="host_ready", attempt=self._plan["attempt"])
+        if not self._barrier.is_open:
             return None
         self.is_waiting = False
         if unbound:
@@ -88,28 +119,36 @@ class Starter:
 
     # -- what processes need -------------------------------------------------------------------------------------------
 
-    def _lacks_claims(self) -> bool:
-        """Whether another run holds what this attempt needs; it was free when the attempt was planned."""
+    def _claim_of_another(self) -> str:
+        """Which claim of this attempt another run holds, or why one cannot be had; empty when all are ours.
+
+        It was free when the attempt was planned. A gang on several hosts does not wait for long: the others would hold
+        what they have claimed, and two runs might wait for each other.
+        """
         try:
             taken = self._claims.take(self._claimed(), self._plan.get("run", ""))
-            reason = f"{taken} is held by run {read_holder(taken).get('run') or '?'}" if taken else ""
         except OSError as error:
-            reason = str(error)
-        return self._tell_of_wait(reason)
+            return str(error)
+        if taken is None:
+            return ""
+        return f"{taken} is held by run {read_holder(taken).get('run') or '?'} ({os.strerror(errno.EAGAIN)})"
 
-    def _lacks_devices(self) -> bool:
-        """Whether a process still has one of our devices open: a rank on it would fail, for it holds memory there."""
+    def _open_devices(self) -> str:
+        """Who still has devices of ours open: a rank there would fail, for it holds memory; empty when nobody has."""
         nodes = {rank["device_node"] for rank in self._ours("ranks")} - {None}
         held = holders(nodes) if nodes else {}
         whom = ", ".join(f"{node} by pid {pid} ({name_of(pid)})" for node, pid in sorted(held.items()))
-        return self._tell_of_wait(f"{self._host} has open {whom}" if held else "")
+        return f"{self._host} has open {whom}" if held else ""
 
-    def _tell_of_wait(self, reason: str) -> bool:
-        """Whether there is a reason to wait; it is told once the wait goes on."""
-        if reason and not self._has_told and time.monotonic() - self._waits_since >= _PATIENCE:
+    @property
+    def _has_patience_ended(self) -> bool:
+        return time.monotonic() - self._waits_since >= _PATIENCE
+
+    def _tell_of_wait(self, reason: str) -> None:
+        """Say what we wait for, once the wait goes on."""
+        if not self._has_told and self._has_patience_ended:
             self._has_told = True
             self._emit(type="note", text=f"waits to start: {reason}")
-        return bool(reason)
 
     def _claimed(self) -> list[str]:
         """What the plan claims on this host: paths of files."""
@@ -202,13 +241,24 @@ class Starter:
             try:
                 child = Child(pid, None) if pid is not None else start(process, environment, self._own)
             except OSError as error:
-                self._tell(process, "process_exited", pid=0, code=127, error=f"cannot start: {error}")
-                started.failed.append((_name(process), process.get("rank")))
+                started.failed.append(self._failed(process, f"cannot start: {error}"))
                 continue
             child.name, child.rank, child.attempt = _name(process), process.get("rank"), self._plan["attempt"]
             self._tell(process, "process_started", pid=child.pid, slot=process.get("slot"))
             started.children.append(child)
         return started
+
+    def _refuse(self, obstacles: list[tuple[Process, str]]) -> Started:
+        """Start nothing, because these cannot be started, and say why."""
+        self.is_waiting = False
+        first, words = obstacles[0]
+        failed = [self._failed(process, error) for process, error in obstacles]
+        return Started([], failed, f"{_name(first)} {words}")
+
+    def _failed(self, process: Process, error: str) -> tuple[str, int | None]:
+        """Tell of a process that could not be made; its name and rank."""
+        self._tell(process, "process_exited", pid=0, code=127, error=error)
+        return _name(process), process.get("rank")
 
     def _tell(self, process: Process, kind: str, **more: Any) -> None:
         attempt = self._plan["attempt"]
