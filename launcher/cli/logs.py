@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 
 def logs(
+    context: typer.Context,
     run: RunArgument = None,
     follow: Annotated[
         bool, typer.Option("-f", "--follow", help="Go on with new lines until the run has ended.")
@@ -53,6 +54,7 @@ def logs(
     npu-launch logs -f -n 20              follow it
     npu-launch logs resnext --rank 3      one rank of the run resnext-...
     """
+    from launcher.cli.delegation import elsewhere
     from launcher.cli.log_printing import follow_logs, print_logs
     from launcher.cli.output import talk
     from launcher.cli.wording import parse_ranks
@@ -60,6 +62,8 @@ def logs(
     from launcher.runs.store import find_run
 
     found = find_run(run)
+    if (away := elsewhere(found)) is not None:
+        return away.do_the_same(context)
     state = found.state()
     number = attempt if attempt is not None else state.attempts[-1].number if state.attempts else 0
     known = next((known for known in state.attempts if known.number == number), None)

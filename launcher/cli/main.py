@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from launcher.cli import check, discover, down, logs, plan, ps, ranktable, rerun, run, schema, status, stop, up
+from launcher.cli import check, discover, down, follow, logs, plan, ps, ranktable, rerun, run, schema, status, stop, up
 from launcher.cli.output import accept_any_text, complain, open_closed_streams, silence
 from launcher.errors import ExitCode, NpuLaunchError
 
@@ -19,6 +19,8 @@ _NAME = "npu-launch"
 _MACHINE_ERRORS = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 )
+
+_UNSAID = frozenset({"follow"})  # commands that npu-launch gives to itself
 
 app = typer.Typer(
     name=_NAME,
@@ -44,6 +46,7 @@ for _command in (
     discover.discover,
 ):
     app.command()(_command)
+app.command(hidden=True)(follow.follow)
 
 
 def _print_version(asked: bool) -> None:
@@ -112,7 +115,7 @@ def with_command(arguments: list[str], commands: Collection[str]) -> list[str]:
         nearest = get_close_matches(first, commands, 1)
         raise UsageError(
             f"'{safe_line(first)}' is neither a command nor a recipe",
-            expected=f"a recipe file, or one of {', '.join(commands)}",
+            expected=f"a recipe file, or one of {', '.join(name for name in commands if name not in _UNSAID)}",
             remedy=f"{_NAME} {nearest[0]}" if nearest else f"{_NAME} --help",
         )
     return ["run", *arguments]

@@ -49,6 +49,10 @@ ClusterOption = Annotated[
         show_default=False,
     ),
 ]
+ClusterArgument = Annotated[
+    Path | None,
+    typer.Argument(metavar="CLUSTER", help="A cluster spec: a YAML file; default: this machine.", show_default=False),
+]
 SetOption = Annotated[
     list[str] | None,
     typer.Option(

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 
 def rerun(
+    context: typer.Context,
     run: RunArgument = None,
     ranks: Annotated[
         str,
@@ -32,6 +33,7 @@ def rerun(
     npu-launch rerun resnext-8p-7f3a --set args.batch_size=2
     npu-launch rerun my-sweep --ranks failed
     """
+    from launcher.cli.delegation import elsewhere
     from launcher.cli.interrupts import Interrupts
     from launcher.cli.run import line_of, preflight_of, tell_detached, warn
     from launcher.runs.store import find_run
@@ -39,6 +41,8 @@ def rerun(
     from launcher.supervise.launch import rerun as start_again
 
     found = find_run(run)
+    if (away := elsewhere(found)) is not None:
+        return away.do_the_same(context)
     before = settle(found)
     chosen = _chosen(ranks, before)
     with Interrupts() as interrupts:

@@ -57,6 +57,8 @@ def run(
     """
     from launcher.cli.interrupts import Interrupts
     from launcher.supervise.launch import preview, start
+    from launcher.supervise.line import no_line
+    from launcher.supervise.spread import is_spread
 
     loaded, resolved = resolve(recipe, cluster, overrides(set_ or (), max_restarts), env or ())
     if dry_run:
@@ -65,6 +67,10 @@ def run(
 
         put(render_text(preview(loaded, resolved, name)).rstrip("\n"))
         return 0
+    if is_spread(resolved):
+        if wait:
+            raise no_line(resolved)
+        return _run_on_hosts(loaded, resolved, name, preflight_of(preflight), detach=detach)
     with Interrupts() as interrupts:  # from here on nothing can end the command between the start and its record
         line = line_of(interrupts) if wait else None
         started = start(loaded, resolved, name=name, line=line, preflight=preflight_of(preflight), warn=warn)
@@ -76,13 +82,41 @@ def run(
         return int(attach(started, interrupts, since=1))
 
 
-def line_of(interrupts: Interrupts) -> Line:
-    """A place in line for devices that says on stderr whom it waits for, and that a signal leaves."""
+def _run_on_hosts(
+    recipe: Recipe, cluster: Cluster, name: str | None, preflight: Preflight | None, *, detach: bool
+) -> int:
+    """Start a run on several hosts, or on another one, and follow it where it lives."""
+    from launcher.cli.delegation import elsewhere
+    from launcher.cli.interrupts import Interrupts
+    from launcher.hosts.ways import open_reach
+    from launcher.supervise.fleet.launch import launch
+
+    with open_reach(cluster) as reach:
+        run = launch(recipe, cluster, name=name, preflight=preflight, reach=reach, tell=tell, warn=warn)
+    with Interrupts() as interrupts:
+        if detach:
+            tell_detached(run.id)
+            return 0
+        if (away := elsewhere(run)) is not None:
+            return away.do(("follow", run.id), interrupts)
+        from launcher.cli.attach import attach
+
+        return int(attach(run, interrupts, since=1))
+
+
+def tell(text: str) -> None:
+    """Say on stderr how far something is, in a line."""
     from launcher.cli.output import talk
     from launcher.logs.safe import safe_line
+
+    talk("\n".join(map(safe_line, f"npu-launch: {text}".split("\n"))))
+
+
+def line_of(interrupts: Interrupts) -> Line:
+    """A place in line for devices that says on stderr whom it waits for, and that a signal leaves."""
     from launcher.supervise.line import Line
 
-    return Line(lambda text: talk(f"npu-launch: {safe_line(text)}"), interrupts)
+    return Line(tell, interrupts)
 
 
 def preflight_of(option: str | None) -> Preflight | None:
@@ -94,10 +128,7 @@ def preflight_of(option: str | None) -> Preflight | None:
 
 def warn(text: str) -> None:
     """Say on stderr what is doubtful, in a line."""
-    from launcher.cli.output import talk
-    from launcher.logs.safe import safe_line
-
-    talk(f"npu-launch: warning: {safe_line(text)}")
+    tell(f"warning: {text}")
 
 
 def overrides(sets: Sequence[str], max_restarts: int | None) -> list[str]:

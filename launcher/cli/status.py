@@ -10,6 +10,7 @@ from launcher.cli.options import JsonOption, RunArgument
 
 
 def status(
+    context: typer.Context,
     run: RunArgument = None,
     as_json: JsonOption = False,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Keep showing it until the run has ended.")] = False,
@@ -24,6 +25,7 @@ def status(
     import json
     import time
 
+    from launcher.cli.delegation import elsewhere
     from launcher.cli.documents import status_document
     from launcher.cli.output import put
     from launcher.cli.status_text import status_lines
@@ -35,6 +37,8 @@ def status(
     if follow and as_json:
         raise UsageError("--follow and --json do not go together")
     found = find_run(run)
+    if (away := elsewhere(found)) is not None:
+        return away.do_the_same(context)
     if follow:
         from launcher.cli.attach import attach
         from launcher.cli.interrupts import Interrupts

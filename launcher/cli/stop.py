@@ -10,6 +10,7 @@ from launcher.cli.options import RunArgument
 
 
 def stop(
+    context: typer.Context,
     run: RunArgument = None,
     orphans: Annotated[
         bool, typer.Option("--orphans", help="End what runs left behind whose supervisors were all killed.")
@@ -28,6 +29,7 @@ def stop(
     import time
     from contextlib import closing
 
+    from launcher.cli.delegation import elsewhere
     from launcher.cli.interrupts import Interrupts
     from launcher.cli.output import talk
     from launcher.cli.summary import headline, phase_word
@@ -41,6 +43,8 @@ def stop(
     from launcher.supervise.launch import request_stop
 
     found = find_run(run, prefer_running=True)
+    if (away := elsewhere(found)) is not None:
+        return away.do_the_same(context)
     state = settle(found)
     had_ended = state.phase.ended
     if not had_ended:

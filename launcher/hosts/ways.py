@@ -14,6 +14,7 @@ from launcher.hosts.this_machine import is_this_machine
 from launcher.specs import Cluster, Host, Ssh
 
 if TYPE_CHECKING:
+    from launcher.hosts.session import Session, Window
     from launcher.hosts.ssh.connections import Connections
     from launcher.hosts.ssh.trust import NewHostKey
 
@@ -42,9 +43,22 @@ class Ways:
         An address of this machine needs no ssh, unless the spec gives a port or a jump host: then there is another
         machine, or one simulated, behind it.
         """
-        if self._is_here(host):
+        if self.is_here(host):
             return ThisMachine()
         return self._ssh_connections().reach(host, self._login(host))
+
+    def is_here(self, host: Host) -> bool:
+        """Whether a host is this machine."""
+        ssh = self._login(host)
+        behind = ssh is not None and (ssh.port is not None or ssh.jump not in (None, "none"))
+        return not behind and is_this_machine(host.address)
+
+    def converse(self, host: Host, argv: Sequence[str], window: Window | None, timeout: float) -> Session:
+        """Start a command on a host that is not this machine, to talk with it while it runs.
+
+        It has so many seconds to begin. Raises InfrastructureError.
+        """
+        return self._ssh_connections().reach(host, self._login(host)).converse(argv, window, timeout)
 
     def accept_host_keys(
         self, hosts: Sequence[Host], agree: Callable[[NewHostKey], bool], timeout: float = 30.0
@@ -62,7 +76,7 @@ class Ways:
 
         def of(host: Host) -> tuple[NewHostKey, ...] | NpuLaunchError:
             try:
-                if self._is_here(host):
+                if self.is_here(host):
                     return ()
                 return self._ssh_connections().accept_host_keys(host, self._login(host), one_by_one, timeout)
             except NpuLaunchError as error:
@@ -80,11 +94,6 @@ class Ways:
 
     def _login(self, host: Host) -> Ssh | None:
         return host.ssh or self._ssh
-
-    def _is_here(self, host: Host) -> bool:
-        ssh = self._login(host)
-        behind = ssh is not None and (ssh.port is not None or ssh.jump not in (None, "none"))
-        return not behind and is_this_machine(host.address)
 
     def _ssh_connections(self) -> Connections:
         with self._lock:

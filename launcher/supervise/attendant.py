@@ -4,85 +4,167 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import signal
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from launcher.hosts.tagged import tagged_processes
-from launcher.runs.events import Event, HostBack, HostFenced, Note, ProcessStarted, ShimLost, decode
-from launcher.runs.record import RecordReader, is_held
-from launcher.runs.state import AttemptState, RunState
+from launcher.errors import NpuLaunchError
+from launcher.runs.events import Event, HostBack, HostFenced, Note, ShimLost, decode
+from launcher.runs.state import AttemptState, Reach, RunState
 from launcher.runs.store import RunDirectory
-from launcher.supervise.detached import start_shim
-from launcher.supervise.heartbeat import keep_in_touch
+from launcher.supervise import on_host
+from launcher.supervise.clock_offset import ClockOffset
+from launcher.supervise.heartbeat import UNREACHABLE_AFTER, keep_in_touch
 from launcher.supervise.link import HostLink, LinkLost, Message, ShimLink
 
 _log = logging.getLogger(__name__)
 _RECONNECT_PAUSE = 0.2  # seconds between attempts to reach a shim that lives but does not answer
+_IDLE_PAUSE = 2.0  # seconds between those to reach the shim of a host that has nothing of the attempt
 _SEND_TIMEOUT = 5.0  # seconds for a shim, or the agent before it, to take a message
 _ANSWER_TIMEOUT = 0.5  # seconds
-_KILL_PATIENCE = 10.0  # seconds
-_KILL_PAUSE = 0.02  # seconds until those that appeared during a kill are killed too
+_CLEARING_TIMEOUT = 2 * on_host.KILL_PATIENCE
 
 
 class Attendant:
-    """One host. `state` is what the record says now, and `tell` writes down what happened and has it considered."""
+    """One host. `state` is what the record says now, and `tell` writes down what happened and has it considered.
+
+    `may_renew` says whether the home's lease may be renewed; `is_spread` whether ranks end with their lease.
+    """
 
     def __init__(
-        self, run: RunDirectory, host: str, link: HostLink, state: Callable[[], RunState], tell: Callable[..., None]
+        self,
+        run: RunDirectory,
+        host: str,
+        link: HostLink,
+        state: Callable[[], RunState],
+        tell: Callable[..., None],
+        *,
+        may_renew: Callable[[], bool],
+        is_spread: bool,
     ) -> None:
+        self.link = link
         self._run = run
         self._host = host
-        self._link = link
         self._state = state
         self._tell = tell
+        self._may_renew = may_renew
+        self._is_spread = is_spread
         self._messages: asyncio.Queue[Message] = asyncio.Queue()
-        self._clearing = asyncio.Lock()  # held while what a shim left is ended, and told of
+        self._clearing = asyncio.Lock()  # held while what a shim left is ended and told of, or a shim is started
+        self._seen_to = 0  # the latest attempt for which there has been a shim
+        self._clock = ClockOffset()
+        self._wanted = asyncio.Event()  # the host is to run something
+        self._answered = True  # the last time it was asked
+        self._reset_at = -math.inf  # monotonic seconds
+        self._welcome: asyncio.Task[None] | None = None
+        unwell = state().unwell_hosts.get(host)
+        silence = 0.0 if unwell is None or unwell.heard is None else time.time() - unwell.heard
+        self.heard = time.monotonic() - max(0.0, silence)
+        """When the host answered last (monotonic seconds); at first as far as the record knows."""
 
     async def attend(self) -> None:
         """For ever, until cancelled."""
-        await asyncio.gather(
-            self._follow(), self._deliver(), keep_in_touch(self._host, self._renew, self._state, self._tell)
-        )
+        try:
+            await asyncio.gather(
+                self._follow(), self._deliver(), keep_in_touch(self._host, self._renew, self._state, self._tell)
+            )
+        finally:
+            if self._welcome is not None:
+                self._welcome.cancel()
 
     def send(self, message: Message) -> None:
         """Have the shim told, in the order of these calls, as soon as it can be reached."""
         self._messages.put_nowait(message)
 
-    def see_to_shim(self, attempt: AttemptState) -> None:
-        """Start a shim, with this attempt, where there is none and none has died of the attempt."""
-        if not is_held(self._run.shim_lock(self._host)) and not self._has_begun(attempt):
-            start_shim(self._run, self._host, attempt.number, self._seen)
+    def take_up(self, attempt: AttemptState) -> None:
+        """Have the attempt launched: by a shim that is started for it where there is none, and none has died of it."""
+        self._wanted.set()
+        plan = str(self._run.layout.attempt(attempt.number).plan)
+        self.send({"op": "launch", "attempt": attempt.number, "plan": plan})
 
     async def fence(self, attempt: AttemptState) -> None:
         """The lease has run out: the shim has ended its ranks.
 
-        On this machine a shim that answers is well, whatever stood between us; one that does not is stuck: it is ended
-        with all that it kept, and the host can be used again.
+        Where the run has its home a shim that answers is well, whatever stood between us; one that does not is stuck:
+        it is ended with all that it kept, and the host can be used again. Another host is not asked: it is welcome, and
+        what is left there ended, when it answers again.
         """
         fenced = HostFenced(time=time.time(), host=self._host, attempt=attempt.number)
         back = HostBack(time=time.time(), host=self._host)
-        if not is_held(self._run.shim_lock(self._host)):
+        if not self.link.is_home or not await self._is_kept():
             self._tell(fenced)
         elif await self._answers():
-            self._link.reset()
+            self.link.reset()
             self._tell(back)
         else:
             async with self._clearing:
-                with suppress(OSError, ValueError):
-                    os.kill(int(self._run.shim_lock(self._host).read_text()), signal.SIGKILL)
-                await self._end_what_is_left()
+                await self._clear(with_shim=True)
                 self._tell(fenced, back)
 
+    # -- whether it answers --------------------------------------------------------------------------------------------
+
     async def _renew(self) -> None:
+        """Renew the lease, and see to a host that has not answered."""
+        if self.link.is_home:
+            await self._renew_at_home()
+        else:
+            await self._renew_elsewhere()
+        self._answered = True
+        self.heard = time.monotonic()
+
+    async def _renew_at_home(self) -> None:
         """Renew the lease, past whatever stands between us and a shim of this machine when it does not answer there."""
-        is_unwell = self._host in self._state().unwell_hosts
-        if is_unwell and is_held(self._run.shim_lock(self._host)) and await self._answers():
-            self._link.reset()
+        if not self._may_renew():
             return
-        await self._link.renew()
+        is_unwell = self._host in self._state().unwell_hosts
+        if is_unwell and await self._is_kept() and await self._answers():
+            self.link.reset()
+            return
+        await self.link.renew()
+
+    async def _renew_elsewhere(self) -> None:
+        """Renew the lease of another host, but never by a word that it may get when its ranks are counted as ended.
+
+        So one that has not answered is asked first whether it is there. One that was fenced has no lease any more: it
+        is back when nothing is left there of what it ran.
+        """
+        unwell = self._state().unwell_hosts.get(self._host)
+        if unwell is not None and time.monotonic() - self._reset_at > UNREACHABLE_AFTER:
+            self._reset_at = time.monotonic()
+            self.link.reset()  # an agent may hang
+        if unwell is not None and unwell.reach is Reach.UNREACHABLE and self._attempt_here() is None:
+            await self._end_leftovers()
+            return
+        if not self._answered:
+            await self._is_kept()
+        self._answered = False
+        asked = time.time()
+        try:
+            self._on_clock(asked, await self.link.renew())
+        except LinkLost:
+            attempt = self._attempt_here()
+            if attempt is None or attempt.number <= self._seen_to:
+                raise
+            await self._is_kept()  # there is no shim yet: the host answers for itself
+
+    async def _end_leftovers(self) -> None:
+        """Return when all that the run had left there is ended, though that take more than one call."""
+        if self._welcome is None:
+            self._welcome = asyncio.create_task(self._end_all())
+        try:
+            await asyncio.shield(self._welcome)
+        finally:
+            if self._welcome.done():
+                self._welcome = None
+
+    async def _end_all(self) -> None:
+        async with self._clearing:
+            if self._attempt_here() is None:
+                await self._clear(with_shim=True)
+
+    async def _is_kept(self) -> bool:
+        return await self.link.there(on_host.is_kept, self._run, self._host)
 
     async def _answers(self) -> bool:
         """Whether the shim of this machine answers on its own socket."""
@@ -92,72 +174,87 @@ class Attendant:
             return False
         return True
 
+    # -- what it reports -----------------------------------------------------------------------------------------------
+
     @property
     def _seen(self) -> int:
         """The number of the last event that the record has of this host."""
         return self._state().seen.get(self._host, 0)
 
+    def _attempt_here(self) -> AttemptState | None:
+        """The current attempt, if this host may still have something of it."""
+        attempt = self._state().attempt
+        return attempt if attempt is not None and self._host in attempt.busy_hosts else None
+
     async def _follow(self) -> None:
         """Take over every event into the record, once."""
         while True:
             try:
-                lines = await self._link.events(self._seen)
+                if not (self.link.is_home or self._clock.is_known):
+                    asked = time.time()
+                    self._on_clock(asked, await self.link.there(time.time))
+                lines = await self.link.events(self._seen)
             except LinkLost as lost:
-                await self._on_link_lost(lost)
+                with suppress(LinkLost):  # the host itself: its heartbeat tells of that
+                    await self._on_link_lost(lost)
                 continue
-            self._tell(*(event for line in lines if (event := decode(line)) is not None))
+            self._take_over([event for line in lines if (event := decode(line)) is not None])
+
+    def _take_over(self, events: Sequence[Event]) -> None:
+        """Write down what the host tells, in our time."""
+        behind = self._clock.seconds
+        self._tell(*(event.model_copy(update={"time": event.time + behind}) if behind else event for event in events))
+
+    def _on_clock(self, asked: float, theirs: float) -> None:
+        words = self._clock.measure(self._host, asked, theirs, time.time())
+        if words is not None:
+            self._note(words)
 
     async def _on_link_lost(self, lost: LinkLost) -> None:
-        """A shim that lives will answer again; one that has died took its ranks with it."""
-        await asyncio.sleep(_RECONNECT_PAUSE)
-        if is_held(self._run.shim_lock(self._host)):
+        """A shim that lives will answer again; one that has died took its ranks with it. Raises LinkLost."""
+        if self._attempt_here() is None:
+            self._wanted.clear()
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._wanted.wait(), _IDLE_PAUSE)
+        else:
+            await asyncio.sleep(_RECONNECT_PAUSE)
+        words = await self.link.there(on_host.last_words, self._run, self._host, self._seen)
+        if words is None:
             return
-        last_words = self._unread_journal()
-        if last_words:
-            self._tell(*last_words)
+        self._take_over(words)
         async with self._clearing:
-            attempt = self._state().attempt
-            if attempt is None or self._host not in attempt.busy_hosts or is_held(self._run.shim_lock(self._host)):
+            attempt = self._attempt_here()
+            if attempt is None or attempt.number > self._seen_to or await self._is_kept():
                 return
             _log.warning("the shim of %s is gone: %s", self._host, lost)
-            await self._end_what_is_left()
+            await self._clear(with_shim=False)
             self._tell(ShimLost(time=time.time(), host=self._host, attempt=attempt.number))
             if self._host in self._state().unwell_hosts:  # it answers no more, and need not
                 self._tell(HostBack(time=time.time(), host=self._host))
 
-    async def _end_what_is_left(self) -> None:
-        """Kill what ranks of this run had detached from them: with the shim nobody is left who is its parent.
+    async def _clear(self, *, with_shim: bool) -> None:
+        """End what there is of this run on the host; a process that hangs in the kernel is told of and left.
 
-        A process that SIGKILL does not end, because it hangs in the kernel, is told of and left.
+        Raises LinkLost.
         """
-        deadline = time.monotonic() + _KILL_PATIENCE
         try:
-            while pids := await asyncio.wait_for(asyncio.to_thread(self._left), _KILL_PATIENCE):
-                if time.monotonic() >= deadline:
-                    text = f"SIGKILL does not end pid {', '.join(map(str, pids))}: it hangs in the kernel"
-                    self._tell(Note(time=time.time(), text=text))
-                    return
-                for pid in pids:
-                    with suppress(ProcessLookupError, PermissionError):
-                        os.kill(pid, signal.SIGKILL)
-                await asyncio.sleep(_KILL_PAUSE)
+            if with_shim:
+                ending = self.link.there(on_host.end_shim, self._run, self._host)
+            else:
+                ending = self.link.there(on_host.end_what_is_left, self._run)
+            left = await asyncio.wait_for(ending, _CLEARING_TIMEOUT)
         except asyncio.TimeoutError:  # the environment of such a process cannot be read either
-            self._tell(Note(time=time.time(), text=f"what is left on {self._host} cannot be looked at: /proc hangs"))
+            if not self.link.is_home:
+                raise LinkLost(self._host) from None
+            self._note(f"what is left on {self._host} cannot be looked at: /proc hangs")
+            return
+        if left:
+            self._note(f"SIGKILL does not end pid {', '.join(map(str, left))} on {self._host}: it hangs in the kernel")
 
-    def _left(self) -> list[int]:
-        return [process.pid for process in tagged_processes(self._run.path)]
+    def _note(self, text: str) -> None:
+        self._tell(Note(time=time.time(), text=text))
 
-    def _unread_journal(self) -> list[Event]:
-        """Events that the shim wrote down before it died and nobody has taken over."""
-        events = RecordReader(self._run.shim_journal(self._host)).read()
-        return [event for event in events if event.host_seq is not None and event.host_seq > self._seen]
-
-    def _has_begun(self, attempt: AttemptState) -> bool:
-        """Whether a shim of this host has started something of the attempt, and so has died since."""
-        started = (event for event in self._unread_journal() if isinstance(event, ProcessStarted))
-        return any(event.attempt == attempt.number for event in started) or any(
-            rank.host == self._host and rank.attempt == attempt.number for rank in self._state().ranks.values()
-        )
+    # -- what it is told -----------------------------------------------------------------------------------------------
 
     async def _deliver(self) -> None:
         """Send what there is to tell, for as long as it takes; of a shim that is gone there is nothing to ask."""
@@ -165,15 +262,48 @@ class Attendant:
             message = await self._messages.get()
             while not await self._has_sent(message):
                 await asyncio.sleep(_RECONNECT_PAUSE)
-                attempt = self._state().attempt
-                is_over = attempt is None or self._host not in attempt.busy_hosts
-                if is_over or not is_held(self._run.shim_lock(self._host)):
+                if await self._is_in_vain(message):
                     break
+
+    async def _is_in_vain(self, message: Message) -> bool:
+        attempt = self._attempt_here()
+        if attempt is None or (message["op"] == "launch" and message["attempt"] < attempt.number):
+            return True
+        try:
+            return attempt.number <= self._seen_to and not await self._is_kept()
+        except LinkLost:
+            return False
 
     async def _has_sent(self, message: Message) -> bool:
         try:
-            await asyncio.wait_for(self._link.send(message), _SEND_TIMEOUT)
+            if message["op"] == "launch":
+                await self._see_to_shim(message["attempt"])
+            await asyncio.wait_for(self.link.send(message), _SEND_TIMEOUT)
         except (LinkLost, asyncio.TimeoutError) as lost:
             _log.warning("%s cannot be told to %s: %s", self._host, message["op"], lost)
             return False
+        except (NpuLaunchError, OSError) as error:
+            self._note(f"host {self._host}: {error}")
+            self._tell(ShimLost(time=time.time(), host=self._host, attempt=message["attempt"]))
         return True
+
+    async def _see_to_shim(self, number: int) -> None:
+        """Have a shim there for the attempt, and the files that it reads. Raises LinkLost, or what is in the way."""
+        if number <= self._seen_to:
+            return
+        async with self._clearing:
+            if not self.link.is_home:
+                files = await asyncio.to_thread(_files_of, self._run, number)
+                await self.link.there(on_host.deliver, self._run, on_host.home_mark(self._run), files)
+            ranks = self._state().ranks.values()
+            has_begun = any(rank.host == self._host and rank.attempt == number for rank in ranks)
+            await self.link.there(
+                on_host.see_to_shim, self._run, self._host, number, self._seen, has_begun, self._is_spread
+            )
+            self._seen_to = number
+
+
+def _files_of(run: RunDirectory, number: int) -> dict[str, bytes]:
+    """What every host reads of an attempt: the plan, and the rank table where there is one."""
+    layout = run.layout.attempt(number)
+    return {str(path): path.read_bytes() for path in (layout.plan, layout.rank_table) if path.exists()}

@@ -1,8 +1,9 @@
 """Begins a run at its home, for somebody elsewhere who has seen to its hosts.
 
 Run there as `python -m launcher.supervise.begin` with a `Beginning` as JSON on standard input. It answers with one line
-of JSON: `{"run": ID, "warnings": [...]}` or `{"error": {...}}`. With `--adopt` it reads nothing: all runs whose record
-is here and that nobody supervises are supervised again, and the answer is `{"runs": [ID...]}`.
+of JSON: `{"run": ID, "warnings": [...]}` or `{"error": {...}}`. With `--adopt [RUN...]` it reads nothing: every run of
+this home that nobody supervises is supervised again, and so are those named, whose record is copied here because their
+home was another host, which is lost. The answer is `{"runs": [ID...]}`.
 """
 
 from __future__ import annotations
@@ -20,13 +21,18 @@ from pydantic import BaseModel, ConfigDict
 from launcher import errors
 from launcher.errors import InfrastructureError, NpuLaunchError
 from launcher.hosts.reach import Reach
-from launcher.runs.store import all_runs
+from launcher.runs.clusters import cluster_id
+from launcher.runs.store import RunDirectory, all_runs, home, write_file
 from launcher.specs import Cluster, Recipe, dump_yaml, load_cluster, load_recipe
 from launcher.supervise import taken
 from launcher.supervise.claims import Taken
 from launcher.supervise.detached import ensure_kept
 from launcher.supervise.launch import begin
+from launcher.supervise.mirror.keeping import adopt as adopt_copy
+from launcher.supervise.mirror.keeping import copy_of, mirrored_runs
+from launcher.supervise.on_ray.terms import own_membership
 from launcher.supervise.sights import Sights
+from launcher.supervise.spread import headed_by
 
 _LIMIT: Final = 60.0  # seconds for the home to begin a run; a slow disk takes a few
 _TAKEN_LIMIT: Final = 20.0  # seconds for a host to say what is taken
@@ -125,9 +131,15 @@ def _as_error(said: Mapping[str, str]) -> NpuLaunchError:
     return error
 
 
-def adopt() -> tuple[str, ...]:
-    """Have every run whose record is here, and that nobody supervises, supervised again; their ids."""
+def adopt(mirrored: Sequence[str] = ()) -> tuple[str, ...]:
+    """Have every run whose record is here, and that nobody supervises, supervised again; their ids.
+
+    Of `mirrored` runs, whose home is lost, this host becomes the home. Raises InfrastructureError.
+    """
     adopted = []
+    for known in mirrored_runs(home()):
+        if known.run.id in mirrored:
+            _take_home(known.run)
     for run in all_runs():
         if run.state().ended is None and not run.is_supervised():
             ensure_kept(run)
@@ -135,9 +147,19 @@ def adopt() -> tuple[str, ...]:
     return tuple(adopted)
 
 
+def _take_home(run: RunDirectory) -> None:
+    """Make this host the home of a run whose record is copied here: from now on the first host of its cluster."""
+    path = copy_of(run).cluster
+    if path.exists():
+        cluster = load_cluster(path)
+        write_file(path, dump_yaml(headed_by(cluster, own_membership(cluster_id(cluster)).me)))
+    adopt_copy(run)
+
+
 def main() -> None:
-    """Entry point: [--adopt]."""
-    found = {"runs": list(adopt())} if "--adopt" in sys.argv[1:] else _answer(sys.stdin.buffer.read())
+    """Entry point: [--adopt [RUN...]]."""
+    options = sys.argv[1:]
+    found = {"runs": list(adopt(options[1:]))} if options[:1] == ["--adopt"] else _answer(sys.stdin.buffer.read())
     print(json.dumps(found))
 
 

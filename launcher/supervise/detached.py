@@ -1,4 +1,4 @@
-"""Starts the processes that outlive the command: the shim of this machine, and the keeper."""
+"""Starts the processes that outlive whoever starts them: the shim of this machine, and the keeper."""
 
 from __future__ import annotations
 
@@ -14,20 +14,29 @@ from launcher.hosts.tagged import DIRECTORY_TAG, TAGS
 from launcher.runs.store import RunDirectory, home
 
 _SHIM = Path(__file__).with_name("shim")
+_NOWHERE = "-"  # for a shim: other hosts may go on with the run when nothing is heard of its supervisor
 _NO_CLAIMS: Mapping[str, int] = MappingProxyType({})
 _NO_TAG: Mapping[str, str] = MappingProxyType({})
 
 
 def start_shim(
-    run: RunDirectory, host: str, attempt: int, after: int, claims: Mapping[str, int] = _NO_CLAIMS
+    run: RunDirectory,
+    host: str,
+    attempt: int,
+    after: int,
+    claims: Mapping[str, int] = _NO_CLAIMS,
+    *,
+    is_spread: bool = False,
 ) -> subprocess.Popen[bytes]:
     """Start the shim of this machine and return when it has the host's lock: from then on the run is kept.
 
     `after` is the number of the last event that the record has of the host; `claims` are locks that the caller has for
-    the shim, path to descriptor, and the shim has too from then on. Raises InfrastructureError.
+    the shim, path to descriptor, and the shim has too from then on. The ranks of a run that `is_spread` end with their
+    lease. Raises InfrastructureError.
     """
     plan = run.layout.attempt(attempt).plan
-    paths = (run.shim_socket(host), run.shim_journal(host), run.shim_lock(host), plan, run.path)
+    kept_here = _NOWHERE if is_spread else run.path
+    paths = (run.shim_socket(host), run.shim_journal(host), run.shim_lock(host), plan, kept_here)
     read, write = os.pipe2(os.O_CLOEXEC)
     try:
         argv = [sys.executable, "-I", "-S", str(_SHIM), host, str(after), *map(str, paths), str(write)]

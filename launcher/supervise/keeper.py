@@ -3,6 +3,9 @@
 Run as `python -m launcher.supervise.keeper RUN_DIRECTORY`. Whoever holds the run's lock supervises. The keeper has it
 from the first millisecond, so that ranks need not wait for Ray and a run outlives Ray; it hands the lock to the
 supervisor actor once that stands by, then waits for the lock again, at no cost.
+
+Only Ray reaches other hosts. Nothing of a run on several is started before its supervisor on Ray stands by, and the
+keeper asks for another whenever it has the lock again.
 """
 
 from __future__ import annotations
@@ -12,99 +15,179 @@ import logging
 import signal
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from launcher.errors import InfrastructureError
+from launcher.runs.clusters import cluster_id
 from launcher.runs.events import SupervisorChanged
-from launcher.runs.record import RecordReader, is_held
+from launcher.runs.record import RecordReader
 from launcher.runs.store import RunDirectory, remove_runtime_directory
-from launcher.supervise.link import LinkLost, ShimLink
+from launcher.specs import load_cluster
+from launcher.supervise import on_host
+from launcher.supervise.awaiting_ray import AwaitingRay, is_untouched
+from launcher.supervise.link import HostLink, LinkLost, ShimLink, Unlinked
 from launcher.supervise.logging_setup import log_to
 from launcher.supervise.on_ray.hold import Lease, hold, ray_directory, remove_remains
-from launcher.supervise.on_ray.settings import ray_environment
+from launcher.supervise.on_ray.retries import delays
+from launcher.supervise.on_ray.settings import driver_environment, ray_environment
+from launcher.supervise.on_ray.terms import own_membership
+from launcher.supervise.spread import home_host, is_spread
 from launcher.supervise.supervisor import Supervisor
 
 _log = logging.getLogger(__name__)
 _HANDOVER_TIMEOUT = 10.0  # seconds for a supervisor that stands by to take the lock
 _HANDOVER_PAUSE = 0.01  # seconds between looks at whether it has
+_CONNECT_TIMEOUT = 5.0  # seconds
+_WELL_AFTER = 60.0  # seconds after which the loss of a supervisor on Ray says nothing about the next
 
 
-async def keep(run: RunDirectory) -> None:
-    """See the run to its end, through Ray where Ray comes up."""
-    lock = run.lock()
-    await asyncio.to_thread(lock.acquire)
-    ray = asyncio.create_task(_stand_by_on_ray(run))
-    try:
-        while not run.state().phase.ended and not await _supervise(run, ray):
-            reader = RecordReader(run.layout.events)
-            reader.read()
+class Keeper:
+    """Keeps one run: holds Ray for it, and supervises it for as long as nobody on Ray does."""
+
+    def __init__(self, run: RunDirectory) -> None:
+        self._run = run
+        cluster = load_cluster(run.layout.cluster)
+        self._home = home_host(cluster).name
+        self._cluster = cluster_id(cluster) if is_spread(cluster) else None
+        self._lease: Lease | None = None
+        self._asking: asyncio.Task[None] | None = None  # done when a supervisor on Ray stands by
+        self._asked_at = 0.0  # monotonic seconds
+        self._delays = delays()
+        self._told = ""  # of a Ray that did not come
+
+    async def keep(self) -> None:
+        """See the run to its end, through Ray where Ray comes up."""
+        lock = self._run.lock()
+        await asyncio.to_thread(lock.acquire)
+        self._ask(after=0.0)
+        try:
+            while not self._run.state().phase.ended and not await self._supervise():
+                reader = RecordReader(self._run.layout.events)
+                reader.read()
+                lock.release()
+                await _taken_over(reader)
+                await asyncio.to_thread(lock.acquire)
+                _log.info("the lock came back")
+                self._ask_again()
+            await _dismiss_shims(self._run)
+        finally:
+            if self._asking is not None:
+                self._asking.cancel()
+                with suppress(asyncio.CancelledError, Exception):
+                    await self._asking
+            if self._lease is not None:
+                self._lease.close()
             lock.release()
-            await _taken_over(reader)
-            await asyncio.to_thread(lock.acquire)
-            _log.info("the lock came back")
-        await _dismiss_shims(run)
-    finally:
-        ray.cancel()
-        with suppress(asyncio.CancelledError, Exception):
-            (await ray).close()
-        lock.release()
-        await remove_remains()
-        remove_runtime_directory()
+            await remove_remains()
+            remove_runtime_directory()
 
+    async def _supervise(self) -> bool:
+        """Supervise until the run has ended, which is True, or until a supervisor on Ray stands by."""
+        links: list[ShimLink] = []
 
-async def _supervise(run: RunDirectory, ray: asyncio.Task[Lease]) -> bool:
-    """Supervise until the run has ended, which is True, or until a supervisor on Ray stands by for the first time."""
-    offered = ray.done()
-    links: list[ShimLink] = []
+        def link_to(host: str) -> HostLink:
+            if self._cluster is not None and host != self._home:
+                return Unlinked(host)
+            links.append(ShimLink(self._run.shim_socket(host)))
+            return links[-1]
 
-    def link_to(host: str) -> ShimLink:
-        links.append(ShimLink(run.shim_socket(host)))
-        return links[-1]
-
-    supervisor = Supervisor(run, link_to, by="keeper")
-    supervision = asyncio.create_task(supervisor.supervise())
-    try:
-        if not offered:
-            await asyncio.wait({supervision, ray}, return_when=asyncio.FIRST_COMPLETED)
-            if not supervision.done():
-                error = ray.exception()
+        supervisor: Supervisor | AwaitingRay
+        if self._cluster is not None and is_untouched(self._run.state()):
+            supervisor = AwaitingRay(self._run)
+        else:
+            supervisor = Supervisor(self._run, link_to, by="keeper", reaches_others=self._cluster is None)
+        supervision: asyncio.Task[object] = asyncio.create_task(supervisor.supervise())
+        try:
+            while self._asking is not None:
+                await asyncio.wait({supervision, self._asking}, return_when=asyncio.FIRST_COMPLETED)
+                if supervision.done():
+                    break
+                error = self._asking.exception()
                 if error is None:
                     await supervisor.write_down()
                     return supervision.done()
-                _log.error("no Ray for this run", exc_info=error)
-                supervisor.note(f"Ray is not there, the run goes on without it: {error}")
-        await supervision
-        return True
-    finally:
-        supervision.cancel()
-        with suppress(asyncio.CancelledError, Exception):
+                self._on_no_ray(error, supervisor.note)
             await supervision
-        for link in links:
-            link.close()
+            return True
+        finally:
+            supervision.cancel()
+            with suppress(asyncio.CancelledError, Exception):
+                await supervision
+            for link in links:
+                link.close()
+
+    # -- Ray -----------------------------------------------------------------------------------------------------------
+
+    def _ask(self, after: float) -> None:
+        self._asked_at = time.monotonic()
+        self._asking = asyncio.create_task(self._stand_by_on_ray(after))
+
+    def _ask_again(self) -> None:
+        """Ask for another supervisor on Ray where none but Ray reaches all hosts; later and later, if none stays."""
+        if self._cluster is None:
+            self._asking = None
+            return
+        if time.monotonic() - self._asked_at > _WELL_AFTER:
+            self._delays = delays()
+            self._ask(after=0.0)
+        else:
+            self._ask(after=next(self._delays))
+
+    def _on_no_ray(self, error: BaseException, note: Callable[[str], None]) -> None:
+        _log.error("no Ray for this run", exc_info=error)
+        if str(error) != self._told:
+            self._told = str(error)
+            future = "the run goes on without it" if self._cluster is None else "it is asked for again"
+            note(f"Ray is not there, {future}: {error}")
+        self._ask_again()
+
+    async def _stand_by_on_ray(self, after: float) -> None:
+        """Hold Ray and have a supervisor actor stand by there, after so many seconds.
+
+        Raises with Ray's own words when that fails.
+        """
+        await asyncio.sleep(after)
+        lease = await hold(self._cluster)
+        if self._lease is not None:
+            self._lease.close()
+        self._lease = lease
+        await _has_answered(lease.address)
+        if self._cluster is None:
+            environment = ray_environment(ray_directory())
+        else:
+            environment = driver_environment(own_membership(self._cluster))
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "launcher.supervise.on_ray.enlist", str(self._run.path), lease.address),
+            env=environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        try:
+            said, _ = await process.communicate()
+        except asyncio.CancelledError:
+            with suppress(ProcessLookupError):
+                process.kill()
+            raise
+        if process.returncode:
+            last_line = said.decode(errors="replace").strip().rpartition("\n")[2]
+            raise RuntimeError(last_line or f"exit code {process.returncode}")
 
 
-async def _stand_by_on_ray(run: RunDirectory) -> Lease:
-    """Hold Ray and have a supervisor actor stand by there. Raises with Ray's own words when that fails."""
-    lease = await hold()
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "launcher.supervise.on_ray.enlist", str(run.path), lease.address),
-        env=ray_environment(ray_directory()),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
+async def _has_answered(address: str) -> None:
+    """Return when something takes a connection at an address: Ray itself would try for a minute, and then abort.
+
+    Raises InfrastructureError.
+    """
+    host, _, port = address.rpartition(":")
     try:
-        said, _ = await process.communicate()
-    except asyncio.CancelledError:
-        with suppress(ProcessLookupError):
-            process.kill()
-        lease.close()
-        raise
-    if process.returncode:
-        lease.close()
-        last_line = said.decode(errors="replace").strip().rpartition("\n")[2]
-        raise RuntimeError(last_line or f"exit code {process.returncode}")
-    return lease
+        connecting = asyncio.open_connection(host.strip("[]"), int(port))
+        _, writer = await asyncio.wait_for(connecting, _CONNECT_TIMEOUT)
+    except (OSError, asyncio.TimeoutError) as error:
+        raise InfrastructureError("the head of Ray does not answer", where=address) from error
+    writer.close()
 
 
 async def _dismiss_shims(run: RunDirectory) -> None:
@@ -116,8 +199,7 @@ async def _dismiss_shims(run: RunDirectory) -> None:
         try:
             await ShimLink(run.shim_socket(host)).send({"op": "leave"})
         except LinkLost:
-            if not is_held(run.shim_lock(host)):
-                run.shim_socket(host).unlink(missing_ok=True)
+            on_host.forget_shim(run, host)
 
 
 async def _taken_over(reader: RecordReader) -> None:
@@ -137,7 +219,7 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)
     log_to(run.supervisor_log)
     try:
-        asyncio.run(keep(run))
+        asyncio.run(Keeper(run).keep())
     except Exception:
         _log.exception("the keeper failed")
         raise

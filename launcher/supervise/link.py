@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol, TypeVar
 
 Message = Mapping[str, Any]
+Result = TypeVar("Result")
 
 
 class LinkLost(Exception):
@@ -18,14 +19,24 @@ class LinkLost(Exception):
 class HostLink(Protocol):
     """One host, as the supervisor sees it."""
 
+    @property
+    def is_home(self) -> bool:
+        """Whether the run has its home on that host: what lies there lies here."""
+
     async def events(self, after: int) -> list[bytes]:
         """The lines of events numbered above `after`, at least one: waits for it. Raises LinkLost."""
 
     async def send(self, message: Message) -> None:
         """Tell the shim to do something. Raises LinkLost."""
 
-    async def renew(self) -> None:
-        """Renew the lease of the host's ranks, and return when the shim has. Raises LinkLost."""
+    async def renew(self) -> float:
+        """Renew the lease of the host's ranks; the shim's time when it has, by its host's clock. Raises LinkLost."""
+
+    async def there(self, work: Callable[..., Result], *arguments: object) -> Result:
+        """Call a function of ours on the host; what it returns.
+
+        The function is one of a module, and arguments and result can be pickled. Raises LinkLost, and what it raises.
+        """
 
     def reset(self) -> None:
         """Give up whatever stands between us and the shim: the next call finds another way."""
@@ -36,6 +47,8 @@ class ShimLink:
 
     One connection follows events from the first call on; each message goes over a connection of its own.
     """
+
+    is_home = True
 
     def __init__(self, socket: Path) -> None:
         self._socket = socket
@@ -68,17 +81,19 @@ class ShimLink:
         finally:
             writer.close()
 
-    async def renew(self) -> None:
+    async def renew(self) -> float:
         reader, writer = await self._connect()
         try:
             await self._write(writer, {"op": "renew"})
-            answer = await reader.readline()
-        except OSError:
-            answer = b""
+            _, clock = (await reader.readline()).split()
+            return float(clock)
+        except (OSError, ValueError) as error:
+            raise LinkLost(str(self._socket)) from error
         finally:
             writer.close()
-        if not answer:
-            raise LinkLost(str(self._socket))
+
+    async def there(self, work: Callable[..., Result], *arguments: object) -> Result:
+        return await asyncio.to_thread(work, *arguments)
 
     def reset(self) -> None:
         self.close()
@@ -108,3 +123,30 @@ class ShimLink:
             await writer.drain()
         except OSError as error:
             raise LinkLost(f"{self._socket}: {error}") from error
+
+
+class Unlinked:
+    """The link to another host for whom there is no Ray: every call finds it lost."""
+
+    is_home = False
+
+    def __init__(self, host: str) -> None:
+        self._host = host
+
+    async def events(self, after: int) -> list[bytes]:  # noqa: ARG002
+        self._lose()
+
+    async def send(self, message: Message) -> None:  # noqa: ARG002
+        self._lose()
+
+    async def renew(self) -> float:
+        self._lose()
+
+    async def there(self, work: Callable[..., Result], *arguments: object) -> Result:  # noqa: ARG002
+        self._lose()
+
+    def reset(self) -> None:
+        """There is nothing to give up."""
+
+    def _lose(self) -> NoReturn:
+        raise LinkLost(f"no Ray leads to {self._host}")

@@ -11,6 +11,15 @@ def home_host(cluster: Cluster) -> Host:
     return cluster.hosts[0]
 
 
+def headed_by(cluster: Cluster, host: str) -> Cluster:
+    """The same cluster with this host as its first, and no spare any more."""
+    if cluster.hosts[0].name == host:
+        return cluster
+    head = next(each for each in cluster.hosts if each.name == host)
+    others = tuple(each for each in cluster.hosts if each.name != host)
+    return cluster.model_copy(update={"hosts": (head.model_copy(update={"spare": False}), *others)})
+
+
 def is_spread(cluster: Cluster) -> bool:
     """Whether a run on this cluster needs more than this machine."""
     return len(cluster.hosts) > 1 or not is_this_machine(home_host(cluster).address)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 import os
 import time
@@ -12,7 +11,6 @@ from contextlib import suppress
 from typing import Any, Literal
 
 from launcher.errors import NpuLaunchError
-from launcher.logs.tail import last_lines
 from launcher.runs.events import (
     Classified,
     Decided,
@@ -20,13 +18,12 @@ from launcher.runs.events import (
     Note,
     RestartFailed,
     RunEnded,
-    ShimLost,
     StopRequested,
     SupervisorChanged,
 )
 from launcher.runs.fold import fold
-from launcher.runs.record import RecordReader, RecordWriter
-from launcher.runs.state import RunState
+from launcher.runs.record import RecordReader
+from launcher.runs.state import Reach, RunState
 from launcher.runs.store import RunDirectory
 from launcher.specs import load_recipe
 from launcher.supervise.attendant import Attendant
@@ -34,30 +31,46 @@ from launcher.supervise.capacity import seats_beside, unavailable_slots
 from launcher.supervise.claims import foresee, without_taken
 from launcher.supervise.classify import LINES, classify
 from launcher.supervise.control import serve_control
+from launcher.supervise.heartbeat import UNREACHABLE_AFTER
 from launcher.supervise.link import HostLink
-from launcher.supervise.policy import Classify, Decision, EndRun, Fence, Restart, StopAttempt, Wait, decide
+from launcher.supervise.mirror import LogMirror, RecordMirror
+from launcher.supervise.policy import Classify, Decision, EndRun, Fence, Go, Restart, StopAttempt, Wait, decide
 from launcher.supervise.preparation import attempt_started, prepare_attempt, read_specs
+from launcher.supervise.recorder import Recorder
+from launcher.supervise.spread import home_host, is_spread
 from launcher.supervise.watch import Watch
 from launcher.supervise.watch.watch import asks_for_stacks
 
-_log = logging.getLogger(__name__)
-_DISK_PAUSE = 1.0  # seconds between attempts to write to a disk that is full
+_SETTLING = 30.0  # seconds that hosts which were lost before have to come back to a supervisor that begins
 
 
 class Supervisor:
     """One run's decisions, in whichever process holds the run's lock.
 
-    The record is the only state: a supervisor that dies is replaced by one that reads the record and goes on.
+    The record is the only state: a supervisor that dies is replaced by one that reads the record and goes on. One that
+    `reaches_others` has a link to every host; one that does not keeps what runs, and leaves it to another to start
+    ranks again, or to find that there is no place for them.
     """
 
-    def __init__(self, run: RunDirectory, link_to: Callable[[str], HostLink], by: Literal["keeper", "ray"]) -> None:
+    def __init__(
+        self,
+        run: RunDirectory,
+        link_to: Callable[[str], HostLink],
+        by: Literal["keeper", "ray"],
+        *,
+        reaches_others: bool = True,
+    ) -> None:
         self._run = run
         self._link_to = link_to
         self._by = by
-        self._writer = RecordWriter(run.layout.events)
+        self._reaches_others = reaches_others
+        self._settled = time.time() + _SETTLING
+        self._recorder = Recorder(run)
         self._state = fold(RecordReader(run.layout.events).read())
         self._recipe, self._cluster = read_specs(run)
-        self._watch = Watch(run, lambda: self._state, lambda: self._recipe, self._tell)
+        self._watch = Watch(run, lambda: self._state, lambda: self._recipe, self._link_of, self._tell)
+        self._logs = LogMirror(run, lambda: self._state, self._link_of, self._tell)
+        self._record_copy = RecordMirror(run, home_host(self._cluster).name, lambda: self._state, self._links)
         self._attendants: dict[str, Attendant] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._changed = asyncio.Event()
@@ -72,8 +85,11 @@ class Supervisor:
             self._take_up()
             self._begin(self._decide_on_change())
             self._begin(self._watch.watch())
+            if is_spread(self._cluster):
+                self._begin(self._record_copy.follow())
             await self._over
             await self.write_down()
+            await self._record_copy.finish()
             return self._state
         finally:
             self._over.cancel()  # nobody is told "ok" from now on
@@ -81,7 +97,7 @@ class Supervisor:
                 task.cancel()
             control.close()
             self._run.control_socket().unlink(missing_ok=True)
-            self._writer.close()
+            self._recorder.close()
 
     def note(self, text: str) -> None:
         """Write down a warning that people should see."""
@@ -89,9 +105,7 @@ class Supervisor:
 
     async def write_down(self) -> None:
         """Return when the record is on disk, which on a full one means: when there is room again."""
-        while (error := self._writer.append(())) is not None:
-            _log.warning("the record cannot be written: %s", error)
-            await asyncio.sleep(_DISK_PAUSE)
+        await self._recorder.write_down()
 
     # -- what happens ----------------------------------------------------------------------------------------------
 
@@ -108,12 +122,40 @@ class Supervisor:
         self._tasks.append(task)
 
     def _attend(self) -> None:
-        """Attend to the run's hosts; an attempt may use others than the one before."""
-        for host in self._state.hosts:
+        """Attend to the run's hosts, and those that were lost; an attempt may use others than the one before."""
+        for host in (*self._state.hosts, *self._state.unwell_hosts):
             if host not in self._attendants:
-                attendant = Attendant(self._run, host, self._link_to(host), lambda: self._state, self._tell)
+                attendant = Attendant(
+                    self._run,
+                    host,
+                    self._link_to(host),
+                    lambda: self._state,
+                    self._tell,
+                    may_renew=lambda: not self._is_cut_off(),
+                    is_spread=is_spread(self._cluster),
+                )
                 self._attendants[host] = attendant
                 self._begin(attendant.attend())
+                if not attendant.link.is_home:
+                    self._begin(self._logs.follow(host))
+
+    def _is_cut_off(self) -> bool:
+        """Whether no other busy host has been heard of for the time of a lease: they may be another's by now.
+
+        One that is only suspected may be silent for longer than a short lease.
+        """
+        attempt = self._state.attempt
+        busy = [self._attendants[host] for host in attempt.busy_hosts] if attempt is not None else []
+        others = [attendant for attendant in busy if not attendant.link.is_home]
+        limit = max(self._recipe.lease, UNREACHABLE_AFTER)
+        return bool(others) and all(time.monotonic() - other.heard > limit for other in others)
+
+    def _link_of(self, host: str) -> HostLink | None:
+        attendant = self._attendants.get(host)
+        return None if attendant is None else attendant.link
+
+    def _links(self) -> dict[str, HostLink]:
+        return {host: attendant.link for host, attendant in self._attendants.items()}
 
     def _tell(self, *events: Event) -> None:
         """Write down what happened, and have it considered."""
@@ -124,24 +166,40 @@ class Supervisor:
         if not events:
             return
         self._state = fold(events, self._state)
-        error = self._writer.append(events)
-        if error is not None:
-            _log.warning("the record cannot be written, %d events wait in memory: %s", len(events), error)
+        self._recorder.record(events)
 
     # -- what is done about it -------------------------------------------------------------------------------------
 
     async def _decide_on_change(self) -> None:
         while not self._over.done():
             self._changed.clear()
+            if self._reaches_others:
+                await self._logs.settle()
             self._record(*self._watch.catch_up())
             decision = decide(self._state, self._recipe, self._cluster)
             if isinstance(decision, Restart):  # a spare may be another run's by now
                 decision = decide(self._state, self._recipe, without_taken(self._cluster, self._run.id))
-            due = await self._act(decision)
+            due = self._due_later(decision) or await self._act(decision)
             await asyncio.sleep(0)  # whoever stays in touch with hosts comes first
             if due is not None:
                 with suppress(asyncio.TimeoutError):
                     await asyncio.wait_for(self._changed.wait(), None if due == math.inf else due - time.time())
+
+    def _due_later(self, decision: Decision) -> float | None:
+        """When to decide anew instead, because hosts that may come to be reached by then would change the decision."""
+        match decision:
+            case Restart() | EndRun("failed" | "gave_up" | "lost"):
+                pass
+            case Wait() if self._state.pending is not None:
+                pass
+            case _:
+                return None
+        if not self._reaches_others:
+            return math.inf
+        unwell = self._state.unwell_hosts.items()
+        lost = [host for host, known in unwell if known.reach is Reach.UNREACHABLE]
+        may_come_back = any(not self._attendants[host].link.is_home for host in lost)
+        return self._settled if may_come_back and time.time() < self._settled else None
 
     async def _act(self, decision: Decision) -> float | None:
         """Do what was decided; None to decide anew at once, or when to do so if nothing happens before."""
@@ -153,10 +211,15 @@ class Supervisor:
                     return math.inf
                 if now < pending.due:
                     return pending.due
-                self._restart(pending)
+                await self._restart(pending)
             case Classify(rank):
-                self._record(self._classified(rank))
-            case StopAttempt(reason):
+                self._record(await self._classified(rank))
+            case Go(reason):
+                self._record(Decided(time=now, decision="go", reason=reason))
+                self._tell_hosts_to_go()
+            case StopAttempt(reason, due):
+                if now < due:
+                    return due
                 self._record(Decided(time=now, decision="stop", reason=reason))
                 self._tell_hosts_to_stop(reason)
             case Fence(host, due):
@@ -174,11 +237,11 @@ class Supervisor:
                 self._over.set_result(None)
         return None
 
-    def _classified(self, number: int) -> Classified:
+    async def _classified(self, number: int) -> Classified:
         """What kind of failure a rank's was, by its exit and its log."""
         rank = self._state.ranks[number]
         assert rank.exit is not None
-        lines = last_lines(self._run.rank_log(rank.attempt, number), LINES)
+        lines = await self._logs.last_lines(number, LINES)
         found = classify(rank.exit, lines, trained=any(a.first_step is not None for a in self._state.attempts))
         return Classified(
             time=time.time(),
@@ -189,7 +252,7 @@ class Supervisor:
             evidence=found.evidence,
         )
 
-    def _restart(self, decided: Decided) -> None:
+    async def _restart(self, decided: Decided) -> None:
         """Begin the next attempt. What stands in the way ends the run: at once, or when the other ranks have ended."""
         assert self._state.attempt is not None
         number = self._state.attempt.number + 1
@@ -220,17 +283,18 @@ class Supervisor:
         attempt = self._state.attempt
         if attempt is None:
             return
-        plan = str(self._run.layout.attempt(attempt.number).plan)
         for host in attempt.busy_hosts:
-            try:
-                self._attendants[host].see_to_shim(attempt)
-            except NpuLaunchError as error:
-                self.note(str(error))
-                self._tell(ShimLost(time=time.time(), host=host, attempt=attempt.number))
-                continue
-            self._attendants[host].send({"op": "launch", "attempt": attempt.number, "plan": plan})
+            self._attendants[host].take_up(attempt)
+        if attempt.ready_hosts and attempt.released:
+            self._tell_hosts_to_go()
         if attempt.told_to_stop:
             self._tell_hosts_to_stop(attempt.stopping or "told to before")
+
+    def _tell_hosts_to_go(self) -> None:
+        attempt = self._state.attempt
+        assert attempt is not None
+        for host in attempt.busy_hosts:
+            self._attendants[host].send({"op": "go", "attempt": attempt.number})
 
     def _tell_hosts_to_stop(self, reason: str) -> None:
         attempt = self._state.attempt

@@ -22,18 +22,19 @@ def take_down() -> bool:
 
     Raises UsageError while runs hold it: it then goes when the last of them has ended.
     """
-    return asyncio.run(_take_down())
+    return asyncio.run(release_and_wait())
 
 
-async def _take_down() -> bool:
+async def release_and_wait(cluster: str | None = None) -> bool:
+    """The same for the Ray whose head is on this host for the cluster with this id, or this machine's own."""
     from launcher.supervise.on_ray.hold import gone, release
 
     for _ in range(_LOOKS):  # the lease of a run that has just ended is still on its way out
-        holders = await release()
+        holders = await release(cluster)
         if holders is None:
             return False
         if holders == 0:
-            await gone()
+            await gone(cluster)
             return True
         await asyncio.sleep(_PAUSE)
     raise UsageError("a run is using Ray; Ray goes when the run has ended", remedy="npu-launch ps shows the runs")

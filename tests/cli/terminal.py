@@ -13,6 +13,8 @@ import subprocess
 import sys
 import termios
 import time
+from collections.abc import Sequence
+from typing import Any
 
 _ESCAPES = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -20,11 +22,17 @@ _ESCAPES = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]")
 class Terminal:
     """`npu-launch` at a terminal of 80 columns; what it shows is kept, escape sequences left out."""
 
-    def __init__(self, *arguments: str, rows: int = 24, **environment: str) -> None:
+    def __init__(
+        self,
+        *arguments: str,
+        rows: int = 24,
+        command: Sequence[str] = (sys.executable, "-m", "launcher.cli.main"),
+        **environment: str,
+    ) -> None:
         self._master, slave = pty.openpty()
         self.resize(rows, 80)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "launcher.cli.main", *arguments],
+            [*command, *arguments],
             stdin=slave,
             stdout=slave,
             stderr=slave,
@@ -38,6 +46,11 @@ class Terminal:
 
     def resize(self, rows: int, columns: int) -> None:
         fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    @property
+    def settings(self) -> list[Any]:
+        """What the terminal does with keys (termios)."""
+        return termios.tcgetattr(self._master)
 
     @property
     def text(self) -> str:

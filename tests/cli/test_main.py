@@ -70,7 +70,7 @@ def test_a_misspelt_command_is_told_the_nearest() -> None:
         ["logs", "--bogus"],
         ["run"],
         ["status", "a", "b"],
-        ["up", "x"],
+        ["up", "x", "y"],
     ],
 )
 def test_a_wrong_command_line_exits_2_with_one_message(

@@ -61,10 +61,10 @@ _FOLLOW_CANN: Final = (
     {"key": "ASCEND_TOOLKIT_HOME", "globs": _CANN},
 )
 
-_NPU_SMI: Final = ("/usr/local/bin/npu-smi", "/usr/local/sbin/npu-smi")
-_HCCN_TOOL: Final = ("/usr/local/Ascend/driver/tools/hccn_tool",)
+NPU_SMI: Final = ("/usr/local/bin/npu-smi", "/usr/local/sbin/npu-smi")
+HCCN_TOOL: Final = ("/usr/local/Ascend/driver/tools/hccn_tool",)
 # Of the driver: sessions that no login shell has set up do not find them.
-_LIBRARIES: Final = tuple(f"/usr/local/Ascend/driver/lib64{part}" for part in ("", "/common", "/driver"))
+LIBRARIES: Final = tuple(f"/usr/local/Ascend/driver/lib64{part}" for part in ("", "/common", "/driver"))
 
 
 @dataclass(frozen=True)
@@ -94,9 +94,9 @@ def probe_request(request: Request, host: Host, seconds: float) -> str:
         "files": _FILES,
         "globs": [*places, *(_ASCEND + part for part in _NNAE)],
         "follow": [_FOLLOW_DRIVER, *(() if host.cann else _FOLLOW_CANN)],
-        "npu_smi": _NPU_SMI,
-        "hccn_tool": _HCCN_TOOL,
-        "libraries": _LIBRARIES,
+        "npu_smi": NPU_SMI,
+        "hccn_tool": HCCN_TOOL,
+        "libraries": LIBRARIES,
         "ask_once": ["info", "info -m", *(["info -t topo"] if is_full else [])],
         "ask_device": ["-ip -g", *(["-link -g", "-net_health -g", "-tls -g"] if is_full else [])],
         "super_pods": is_full,

@@ -40,6 +40,19 @@ def closed_after(seconds: float, channel: paramiko.Channel) -> Iterator[None]:
         overdue.cancel()
 
 
+def ending(channel: paramiko.Channel) -> tuple[int, str | None]:
+    """How a command ended: its exit status, or below 0 the signal, and that signal's name.
+
+    A signal that this system has no number for gives 0. Raises Lost when the other side did not tell.
+    """
+    transport = channel.get_transport()
+    assert isinstance(transport, Transport)
+    status, name = channel.exit_status, transport.signals.pop(channel.chanid, None)
+    if status < 0 and name is None:
+        raise Lost
+    return (status if name is None else -signal.Signals.__members__.get(f"SIG{name}", 0)), name
+
+
 class Command:
     """A command on a channel, which has until `deadline` to end; `timeout` is how messages call that, in seconds.
 
@@ -114,12 +127,7 @@ class Command:
         channel = self._channel
         if not channel.status_event.wait(self._left()):
             return self._unended(f"closed its output, but did not end within {self._timeout:g} s")
-        transport = channel.get_transport()
-        assert isinstance(transport, Transport)
-        status, name = channel.exit_status, transport.signals.pop(channel.chanid, None)
-        if status < 0 and name is None:
-            raise Lost
-        code = status if name is None else -signal.Signals.__members__.get(f"SIG{name}", 0)
+        code, name = ending(channel)
         pid, stdout = own_words(bytes(self._stdout))
         _, stderr = own_words(bytes(self._stderr))
         if name is not None and code == 0:

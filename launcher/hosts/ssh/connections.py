@@ -12,9 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from launcher.hosts.reach import Answer
+from launcher.hosts.session import Window
 from launcher.hosts.ssh import files
 from launcher.hosts.ssh.connection import Connection
 from launcher.hosts.ssh.destination import AddressBook, Destination
+from launcher.hosts.ssh.session import SshSession
 from launcher.hosts.ssh.sessions import Sessions
 from launcher.hosts.ssh.trust import NewHostKey
 from launcher.specs import Host, Ssh
@@ -35,6 +37,10 @@ class SshReach:
         Raises SshError when the host cannot be reached, or was lost.
         """
         return self._sessions.run(argv, input, timeout)
+
+    def converse(self, argv: Sequence[str], window: Window | None, timeout: float) -> SshSession:
+        """Start a command to talk with, at a terminal there if it is given a window. Raises SshError."""
+        return self._sessions.converse(argv, window, timeout)
 
     def put(self, content: bytes | Path, path: str, *, mode: int = 0o600, timeout: float) -> None:
         """Write a file there, whole or not at all, and the folders on the way (0700). Raises SshError."""

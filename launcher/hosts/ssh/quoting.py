@@ -18,15 +18,18 @@ _MARKED = re.compile(rb"\x1enpu-launch (\d+)\x1e")
 _MOST_PID = 4 * 1024 * 1024  # PID_MAX_LIMIT of Linux
 
 
-def command_line(argv: Sequence[str]) -> bytes:
+def command_line(argv: Sequence[str], *, at_terminal: bool = False) -> bytes:
     r"""The line that runs an argv on a host, exactly, whatever its user's login shell.
+
+    At a terminal both outputs are one, which gets one mark.
 
     Shells agree on single quotes only as long as there is no quote, backslash, newline or `!` between them, so those
     are spelt `\0ooo` and put back by `printf %b` of the host's own /bin/sh (POSIX), whose quotes are known. `exec`
     leaves no shell behind: the process id in the mark is the command's, and that of its process group. A command whose
     mark could not be written does not begin: nobody waits for it any more.
     """
-    script = os.fsencode(f"{_MARK} && {_MARK} >&2 && exec {shlex.join(argv)}")
+    marks = _MARK if at_terminal else f"{_MARK} && {_MARK} >&2"
+    script = os.fsencode(f"{marks} && exec {shlex.join(argv)}")
     spelt = b"".join(bytes([byte]) if _ANYWHERE.match(bytes([byte])) else b"\\0%03o" % byte for byte in script)
     return b'exec /bin/sh -c \'eval "$(printf %b "' + spelt + b'")"\''
 

@@ -16,10 +16,12 @@ from paramiko import Channel, ChannelException, SFTPClient, SSHException
 
 from launcher.errors import InfrastructureError
 from launcher.hosts.reach import Answer
+from launcher.hosts.session import Window
 from launcher.hosts.ssh.command import Command, Lost, closed_after
 from launcher.hosts.ssh.connection import RETRIES, Connection, held
 from launcher.hosts.ssh.problems import SshError, Step, quoted
 from launcher.hosts.ssh.quoting import command_line, kill_line
+from launcher.hosts.ssh.session import SshSession
 from launcher.hosts.ssh.slots import Slots
 
 _KILL_TIMEOUT = 5.0  # seconds
@@ -51,6 +53,21 @@ class Sessions:
         if command.left is not None and not self._kill(command.left):
             return replace(answer, problem=f"{answer.problem}, and could not be killed: it may still run there")
         return answer
+
+    def converse(self, argv: Sequence[str], window: Window | None, timeout: float) -> SshSession:
+        """Start a command to talk with, which has so many seconds to begin; at a terminal if it is given a window.
+
+        It has its channel until it is closed. Raises SshError.
+        """
+        deadline = time.monotonic() + timeout
+        channel = self._open_channel(deadline)
+        session = SshSession(channel, argv[0], self._interrupted, self._slots.give_back)
+        try:
+            session.begin(argv, window, self.connection.patience(deadline))
+        except BaseException:
+            session.close()
+            raise
+        return session
 
     def transfer(self, work: Callable[[SFTPClient], None], path: str, timeout: float) -> None:
         """Do something with files there, over a channel of its own; nothing in it may take so many seconds.

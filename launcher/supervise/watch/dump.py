@@ -30,6 +30,11 @@ async def dump(pids: Mapping[int, int]) -> list[RankStack]:
     return list(await asyncio.gather(*(one(rank, pid) for rank, pid in sorted(pids.items()))))
 
 
+def stacks_of(pids: Mapping[int, int]) -> list[RankStack]:
+    """The same where no event loop runs: what a HostLink calls on another host."""
+    return asyncio.run(dump(pids))
+
+
 async def _dump_one(rank: int, pid: int) -> RankStack:
     # What the kernel says comes first: py-spy stops the process for a moment.
     state, program, waits_in = _state_of(pid), _read(pid, "comm"), _read(pid, "wchan")

@@ -11,6 +11,7 @@ from pathlib import PurePath
 from launcher.logs.safe import safe_line
 from launcher.runs.ranks import ranks_phrase
 
+OUT_OF_REACH = "its host cannot be reached"  # why there is no stack
 _GROUPS_TOLD = 4
 _TEXT = 120  # characters of a name
 # Files of the interpreter itself say nothing: all ranks that wait are in threading.py or socket.py.
@@ -114,6 +115,8 @@ def parse_faulthandler(lines: Iterable[str]) -> tuple[Thread, ...]:
 
 def where(stack: RankStack) -> str:
     """Where a rank is: `in all_reduce (train.py:41)`, `stopped (SIGSTOP) in load_batch (data.py:88)`."""
+    if stack.problem == OUT_OF_REACH:
+        return "on a host that cannot be reached"
     state = _STATES.get(stack.state, "")
     place = _place(stack)
     if not place:

@@ -151,13 +151,14 @@ def _are_at_work(before: Use, use: Use, *, has_stepped: bool) -> bool:
     for; when few are busy, those may evaluate or save something for all.
     """
     lasted = use.at - before.at
+    measured = use.seconds.keys() & before.seconds.keys()  # a host may not have answered every time
     busy = {
         rank
-        for rank in use.seconds
-        if use.seconds[rank] - before.seconds.get(rank, 0.0) >= _BUSY * lasted
+        for rank in measured
+        if use.seconds[rank] - before.seconds[rank] >= _BUSY * lasted
         or use.moved.get(rank, 0) - before.moved.get(rank, 0) >= _MOVING * lasted
     }
-    idle = len(use.seconds) - len(busy)
+    idle = len(measured) - len(busy)
     return bool(busy) and not (has_stepped and 0 < idle < len(busy))
 
 

@@ -10,13 +10,14 @@ from dataclasses import replace
 
 from launcher.logs.progress import overall
 from launcher.runs.events import Event, HangFound, StragglerFound
-from launcher.runs.state import AttemptState, RankPhase, RunState
+from launcher.runs.state import AttemptState, RankPhase, Reach, RunState
 from launcher.runs.store import RunDirectory
 from launcher.specs import HangPolicy, Recipe
+from launcher.supervise.link import HostLink
 from launcher.supervise.watch.clocks import Moment, looked_away, were_set
-from launcher.supervise.watch.dump import dump, from_log, write_stacks
+from launcher.supervise.watch.dump import from_log, write_stacks
+from launcher.supervise.watch.hosts import stacks_on, use_on
 from launcher.supervise.watch.milestones import milestone
-from launcher.supervise.watch.processor import use_of
 from launcher.supervise.watch.sampling import LogSampler, Look, signs_of, signs_so_far
 from launcher.supervise.watch.stacks import RankStack, group
 from launcher.supervise.watch.standstill import Pulse, Signs, Verdict, feel, judge, wants_use
@@ -29,7 +30,8 @@ _PERIOD = 1.0  # seconds between looks
 class Watch:
     """One run's ranks. What it has told before it reads from the record, so another supervisor's watch goes on there.
 
-    `state` and `recipe` are what counts at the moment; `tell` writes events down and has them considered.
+    `state` and `recipe` are what counts at the moment, `link_of` is the way to a host (None: none is known), and `tell`
+    writes events down and has them considered.
     """
 
     def __init__(
@@ -37,12 +39,14 @@ class Watch:
         run: RunDirectory,
         state: Callable[[], RunState],
         recipe: Callable[[], Recipe],
+        link_of: Callable[[str], HostLink | None],
         tell: Callable[[Event], None],
         clock: Callable[[], Moment] = Moment.now,
     ) -> None:
         self._run = run
         self._state = state
         self._recipe = recipe
+        self._link_of = link_of
         self._tell = tell
         self._clock = clock
         self._looked: Moment | None = None
@@ -124,12 +128,12 @@ class Watch:
         reached = milestone(attempt, self._marks_of(attempt.ranks), now)
         if reached is not None:
             self._tell(reached)
-        if not _is_watchable(state, attempt):
+        if not _is_watchable(state, attempt) or any(map(self._is_out_of_sight, _pids(state))):
             self._pulse = self._paces = None
             return
         for event in self._slow_ranks(state, attempt, now):
             self._tell(event)
-        verdict = self._feel(state, attempt, signs, now)
+        verdict = await self._feel(state, attempt, signs, now)
         if verdict is not None:
             await self._report(verdict)
 
@@ -167,6 +171,14 @@ class Watch:
     def _marks_of(self, ranks: Iterable[int]) -> dict[int, Mark]:
         return {rank: self._marks[rank] for rank in ranks if rank in self._marks}
 
+    def _is_out_of_sight(self, host: str) -> bool:
+        """Whether nothing is known of ranks that may well come on, because their host has not answered for long."""
+        unwell, link = self._state().unwell_hosts.get(host), self._link_of(host)
+        return unwell is not None and unwell.reach is Reach.UNREACHABLE and not (link is not None and link.is_home)
+
+    def _reach(self, host: str) -> HostLink | None:
+        return None if self._is_out_of_sight(host) else self._link_of(host)
+
     # -- stragglers ----------------------------------------------------------------------------------------------------
 
     def _slow_ranks(self, state: RunState, attempt: AttemptState, now: float) -> list[StragglerFound]:
@@ -183,7 +195,7 @@ class Watch:
 
     # -- standstills ---------------------------------------------------------------------------------------------------
 
-    def _feel(self, state: RunState, attempt: AttemptState, signs: Signs, now: float) -> Verdict | None:
+    async def _feel(self, state: RunState, attempt: AttemptState, signs: Signs, now: float) -> Verdict | None:
         """Take the pulse of the attempt; the verdict on it, unless the record has it already."""
         if self._pulse is None:
             self._pulse = Pulse.start(attempt.launched or attempt.started, now)
@@ -195,7 +207,10 @@ class Watch:
         self._pulse = feel(self._pulse, signs)
         hang = self._recipe().hang
         if wants_use(self._pulse, hang, now):
-            self._pulse = feel(self._pulse, Signs(use=use_of(_pids(state), now)))
+            use = await use_on(_pids(state), now, self._reach)
+            if self._pulse is None:  # another attempt has begun meanwhile
+                return None
+            self._pulse = feel(self._pulse, Signs(use=use))
         verdict = judge(self._pulse, hang, now, can_stop=self._recipe().gang)
         if verdict is not None and verdict.fatal and hang.policy is HangPolicy.AUTO and self._has_done_all():
             verdict = replace(verdict, fatal=False)
@@ -212,12 +227,12 @@ class Watch:
     async def _report(self, verdict: Verdict) -> None:
         """Find out where the ranks are, and tell; unless they have come on meanwhile."""
         pids = _pids(self._state())
-        stacks = await dump(pids)
+        stacks = await stacks_on(pids, self._reach)
         state, now = self._state(), self._clock().wall
         attempt = state.attempt
         if attempt is None or attempt.number != self._attempt or not _is_watchable(state, attempt):
             return
-        signs = self._sample(state, tuple(pids), now)
+        signs = self._sample(state, [rank for of_host in pids.values() for rank in of_host], now)
         if self._pulse is not None:
             self._pulse = feel(self._pulse, signs)
             if self._pulse.alive > verdict.since:
@@ -279,9 +294,14 @@ def _is_watchable(state: RunState, attempt: AttemptState) -> bool:
     )
 
 
-def _pids(state: RunState) -> dict[int, int]:
-    running = state.ranks_in(RankPhase.RUNNING)
-    return {rank: pid for rank in running if (pid := state.ranks[rank].pid) is not None}
+def _pids(state: RunState) -> dict[str, dict[int, int]]:
+    """The process ids of running ranks, by host and rank."""
+    pids: dict[str, dict[int, int]] = {}
+    for rank in state.ranks_in(RankPhase.RUNNING):
+        known = state.ranks[rank]
+        if known.pid is not None and known.host is not None:
+            pids.setdefault(known.host, {})[rank] = known.pid
+    return pids
 
 
 def _is_told(stacks: list[RankStack]) -> bool:

@@ -18,6 +18,7 @@ from launcher.runs.events import (
     Event,
     HangFound,
     HostIdle,
+    HostUnreachable,
     ProcessExited,
     ProcessStarted,
     Progressed,
@@ -27,8 +28,12 @@ from launcher.runs.fold import fold
 from launcher.runs.state import RunState
 from launcher.runs.store import RunDirectory
 from launcher.specs import Framework, Hang, Recipe
+from launcher.supervise.link import HostLink, ShimLink
 from launcher.supervise.watch import Watch
 from launcher.supervise.watch.clocks import Moment
+from launcher.supervise.watch.processor import Use
+from launcher.supervise.watch.standstill import Pulse, Signs, feel
+from tests.supervise.mirror.far_host import FarHost
 
 RANKS = 2
 RECIPE = Recipe(name="r", framework=Framework.PLAIN, ranks=RANKS, script="r.py", hang=Hang(seconds=1))
@@ -43,6 +48,7 @@ class Run:
         self.processes = [
             subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) for _ in range(RANKS)
         ]
+        self.links: dict[str, HostLink] = {"a": ShimLink(path / "none.sock")}
         self.told: list[Event] = []
         now = time.time()
         self.state: RunState = fold(
@@ -76,7 +82,7 @@ class Run:
     def watch(self, clock: Callable[[], Moment] = Moment.now, hang: Hang = RECIPE.hang) -> Watch:
         """Another supervisor's watch."""
         recipe = RECIPE.model_copy(update={"hang": hang})
-        return Watch(self.directory, lambda: self.state, lambda: recipe, self.tell, clock)
+        return Watch(self.directory, lambda: self.state, lambda: recipe, self.links.get, self.tell, clock)
 
     def watched(self, seconds: float, until: type[Event] | None = None) -> None:
         """Let another supervisor watch for so long, or until it has told of such an event."""
@@ -187,3 +193,62 @@ def test_a_time_in_which_nobody_looked_is_no_standstill_and_hides_none(run: Run,
     (hang,) = [event for event in run.told if isinstance(event, HangFound)]
     assert hang.fatal
     assert 0 <= hang.since - back <= 2
+
+
+@pytest.fixture
+def far(run: Run) -> FarHost:
+    """Where rank 1 runs."""
+    link = run.links["b"] = FarHost(run.directory.path, run.directory.path)
+    now = time.time()
+    run.state = fold(
+        [
+            RunCreated(
+                time=now, run="r", name="r", framework="plain", target="CPU", world_size=RANKS, hosts=("a", "b")
+            ),
+            AttemptStarted(time=now, attempt=1, ranks=tuple(range(RANKS)), hosts=("a", "b")),
+            *(
+                ProcessStarted(time=now, host=host, attempt=1, name=f"rank {rank}", rank=rank, pid=process.pid)
+                for rank, (host, process) in enumerate(zip("ab", run.processes, strict=True))
+            ),
+        ]
+    )
+    return link
+
+
+def test_ranks_of_other_hosts_are_asked_there(run: Run, far: FarHost) -> None:
+    run.write(5, 5)
+    run.watched(30, until=HangFound)
+    (hang,) = [event for event in run.told if isinstance(event, HangFound)]
+    assert hang.stacks == "ranks 0-1 in <module> (<string>:1)"
+    assert set(far.calls) == {"use_of", "stacks_of"}
+
+
+def test_a_rank_whose_host_does_not_answer_has_no_stack_and_that_is_said(run: Run, far: FarHost) -> None:
+    far.lost = True
+    run.write(5, 5)
+    run.watched(30, until=HangFound)
+    (hang,) = [event for event in run.told if isinstance(event, HangFound)]
+    assert hang.stacks == "rank 0 in <module> (<string>:1); rank 1 on a host that cannot be reached"
+    assert hang.path is not None
+    assert "no stack: its host cannot be reached" in (run.directory.path / hang.path).read_text()
+
+
+def test_nobody_judges_ranks_while_their_host_is_out_of_reach(run: Run, far: FarHost) -> None:
+    far.lost = True
+    run.write(5, 5)
+    clock = Clock()
+    watch = run.watch(clock, Hang(seconds=2))
+    run.state = fold([HostUnreachable(time=time.time(), host="b", heard=time.time() - 8)], run.state)
+    for _ in range(20):
+        clock.pass_by(1, 1)
+        asyncio.run(watch.look())
+    assert not any(isinstance(event, HangFound) for event in run.told)
+    assert not far.calls
+    assert not far.refused
+
+
+def test_a_host_that_does_not_answer_at_first_is_not_at_work_for_what_it_did_before() -> None:
+    """Its ranks have used much processor time since they began, and none since they were looked at."""
+    pulse = feel(Pulse.start(0, 0), Signs(use=Use(at=10, seconds={0: 5.0})))
+    pulse = feel(pulse, Signs(use=Use(at=20, seconds={0: 5.0, 1: 3600.0})))
+    assert pulse.idle_from == 10

@@ -1,0 +1,66 @@
+"""Starts a run on the hosts of a cluster: they are looked at and brought up, and the first of them begins the run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+from launcher.hosts import check_hosts
+from launcher.hosts.code.relocation import project_root, relocated
+from launcher.hosts.code.synchronise import synchronise
+from launcher.hosts.preflight.finding import Severity
+from launcher.hosts.preflight.wording import in_one_line
+from launcher.hosts.ways import Ways
+from launcher.runs.pointer import point
+from launcher.runs.store import RunDirectory
+from launcher.specs import Cluster, Recipe
+from launcher.specs.choices import Preflight
+from launcher.supervise.begin import ask_what_is_taken, begin_at_home, beginning
+from launcher.supervise.fleet.asking import Tell, refuse, sort_out
+from launcher.supervise.fleet.up import bring_up
+from launcher.supervise.sights import sights_of
+
+Warn = Callable[[str], None]
+
+
+def launch(
+    recipe: Recipe,
+    cluster: Cluster,
+    *,
+    name: str | None,
+    preflight: Preflight | None,
+    reach: Ways,
+    tell: Tell,
+    warn: Warn,
+) -> RunDirectory:
+    """Start a run whose ranks are on several hosts, or on another one; its folder here.
+
+    Where the run is at home on another host, that is no more than a pointer to it. `warn` hears in a line each what is
+    doubtful, `tell` how far it is. Raises SpecError, PlanError, PreflightError or InfrastructureError.
+    """
+    with ExitStack() as held:  # one connection a host from here on
+        for host in cluster.hosts:
+            held.callback(reach(host).close)
+        for found in check_hosts(recipe, cluster, preflight, reach=reach):
+            if found.severity is Severity.WARN:
+                warn(in_one_line(found))
+        fleet = bring_up(cluster, stay=False, reach=reach, tell=tell)
+        hosts = [host for host in fleet.cluster.hosts if host.name in fleet.provided]
+        root = project_root(recipe.source or Path.cwd())
+        folders, failed = sort_out(synchronise(root, hosts, reach, fleet.provided, tell))
+        refuse(failed, tell)
+        there = relocated(recipe, root, folders[fleet.head.name])
+        sights = sights_of(there, fleet.cluster, reach)
+        others = {host.name: (reach(host), fleet.at(host.name).command) for host in hosts if host is not fleet.head}
+        taken = ask_what_is_taken("-", others)
+        at = fleet.at(fleet.head.name)
+        message = beginning(there, fleet.cluster, name or recipe.name, sights, taken)
+        created = time.time()
+        run, warnings = begin_at_home(reach(fleet.head), at.command, message)
+    for text in warnings:
+        warn(text)
+    if reach.is_here(fleet.head):
+        return RunDirectory(Path(at.home) / "runs" / run)
+    return point(run, message.name, created, message.recipe, message.cluster, at)

@@ -1,0 +1,172 @@
+"""Brings files of another host here piece by piece, within a cap, from wherever it was interrupted.
+
+It decides which bytes are wanted next and writes those that come; whoever drives it asks the host for them.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from glob import escape
+from pathlib import Path
+
+from launcher.supervise.gather.cutting import SUFFIX, Gap, Part, Span, cut, cut_size, note, room_for_errors
+from launcher.supervise.gather.outcome import CutFile, FromHost, Missing
+from launcher.supervise.gather.sources import Bytes, Found, Wanted
+from launcher.supervise.mirror.news import Piece, fair_shares, write_piece
+
+_GROWING = frozenset((".log", ".jsonl"))  # others may be written anew: they are replaced whole
+
+
+@dataclass
+class _Item:
+    """One file on its way: `at` bytes of what it will be are here."""
+
+    source: str
+    place: str
+    parts: tuple[Part, ...]
+    target: Path
+    partial: Path
+    size: int
+    at: int = 0
+    problem: str = ""
+
+    def rest(self) -> Iterator[tuple[int, Span | bytes]]:
+        """What is missing, with the place where it belongs: bytes of the source, or a note."""
+        begin = 0
+        for part in self.parts:
+            text = b"" if isinstance(part, Span) else note(part, self.place)
+            length = part.length if isinstance(part, Span) else len(text)
+            done = min(max(self.at - begin, 0), length)
+            if done < length:
+                yield begin + done, Span(part.offset + done, length - done) if isinstance(part, Span) else text[done:]
+            begin += length
+
+
+@dataclass
+class Transfer:
+    """The files of one host. `root` there is `target` here; `cap` is how many bytes all may take here together.
+
+    Call `cut_at` with the places of errors in the files of `too_long`, then `wanted` and `take` in turn until nothing
+    is wanted. Raises OSError when it cannot be written here.
+    """
+
+    host: str
+    root: Path
+    target: Path
+    files: Sequence[Found]
+    cap: int
+    missing: list[Missing] = field(default_factory=list)
+    cut: list[CutFile] = field(default_factory=list)
+    done: int = 0  # files that are here now, whenever they came ...
+    came: int = 0  # ... and their bytes
+
+    def __post_init__(self) -> None:
+        self.files = [found for found in self.files if self._belongs(found)]
+        self._shares = fair_shares([found.size for found in self.files], self.cap)
+        self._items: list[_Item] = []
+        self._asked: list[tuple[_Item, int, Span | bytes]] = []
+
+    @property
+    def too_long(self) -> list[tuple[Found, int]]:
+        """The files that have to be cut, and how many bytes of errors each has room for."""
+        both = zip(self.files, self._shares, strict=True)
+        return [(found, room_for_errors(share)) for found, share in both if share < found.size]
+
+    def cut_at(self, errors: Sequence[Sequence[tuple[int, int]]]) -> None:
+        """Decide what is kept of each file; `errors` are those of `too_long`, in its order."""
+        places = iter(errors)
+        for found, share in zip(self.files, self._shares, strict=True):
+            place = f"{self.host}:{found.path}"
+            parts = cut(found.size, share, next(places) if share < found.size else (), place)
+            size = cut_size(parts, place)
+            if share < found.size:
+                self.cut.append(CutFile(path=found.path, size=found.size, kept=size))
+            if size or not found.size:
+                self._add(found, place, parts, size, share)
+        self._close_those_done()
+
+    def wanted(self, most: int) -> list[Wanted]:
+        """What is to be asked of the host now, so many bytes at most; nothing when all is here."""
+        self._asked, room = [], most
+        for item in self._items:
+            for position, missing in item.rest():
+                if isinstance(missing, Span):
+                    missing = Span(missing.offset, min(missing.length, room))
+                    room -= missing.length
+                self._asked.append((item, position, missing))
+                if not room:
+                    break
+            if not room:
+                break
+        return [Wanted(item.source, *span) for item, _, span in self._asked if isinstance(span, Span)]
+
+    def take(self, answer: Bytes) -> None:
+        """Write what came in answer to what was wanted last."""
+        content, begin = zlib.decompress(answer.compressed), 0
+        lengths = iter(answer.lengths)
+        for item, position, missing in self._asked:
+            data = missing
+            if isinstance(missing, Span):
+                length = next(lengths)
+                data = content[begin : begin + length]
+                begin += length
+                if length < missing.length and not item.problem:
+                    item.problem = "it became shorter on its host, or cannot be read there"
+            assert isinstance(data, bytes)
+            if not item.problem:
+                write_piece(Piece(str(item.partial), position, data, item.size))
+                item.at = position + len(data)
+        self._close_those_done()
+
+    def outcome(self) -> FromHost:
+        """What came so far."""
+        return FromHost(
+            host=self.host, files=self.done, bytes=self.came, cut=tuple(self.cut), missing=tuple(self.missing)
+        )
+
+    def _add(self, found: Found, place: str, parts: tuple[Part, ...], size: int, share: int) -> None:
+        target = self.target / Path(found.path).relative_to(self.root)
+        is_whole = not any(isinstance(part, Gap) for part in parts)
+        if not is_whole:
+            target = target.with_name(target.name + SUFFIX)
+        partial = target
+        if not is_whole or target.suffix not in _GROWING:
+            partial = target.with_name(f"{target.name}.{found.size}-{share}.partial")
+        here = _size(target)
+        if here == size or (partial == target and here is not None and here > size):
+            self._count(size)
+            return
+        item = _Item(found.path, place, parts, target, partial, size, min(_size(partial) or 0, size))
+        if not size:
+            write_piece(Piece(str(partial), 0, b"", 0))
+        self._items.append(item)
+
+    def _close_those_done(self) -> None:
+        for item in self._items:
+            if item.problem:
+                self.missing.append(Missing(what=item.source, why=item.problem))
+            elif item.at >= item.size:
+                self._count(item.size)
+                if item.partial != item.target:
+                    item.partial.replace(item.target)
+                    for older in item.target.parent.glob(f"{escape(item.target.name)}.*.partial"):
+                        older.unlink(missing_ok=True)
+        self._items = [item for item in self._items if not item.problem and item.at < item.size]
+
+    def _count(self, size: int) -> None:
+        self.done += 1
+        self.came += size
+
+    def _belongs(self, found: Found) -> bool:
+        """Whether a file lies where the host was asked to look; a host that says otherwise is not believed."""
+        path = Path(found.path)
+        return path.is_relative_to(self.root) and ".." not in path.parts and found.size >= 0
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.lstat().st_size
+    except OSError:
+        return None

@@ -1,0 +1,142 @@
+"""What has to be done on a host itself, wherever its run is supervised: functions to call through `HostLink.there`."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from launcher.errors import InfrastructureError
+from launcher.hosts.tagged import tagged_processes
+from launcher.runs.events import Event, ProcessStarted
+from launcher.runs.record import RecordReader, is_held
+from launcher.runs.store import RunDirectory, make_runtime_directory, remove_runtime_directory, write_file
+from launcher.supervise.detached import start_shim
+
+KILL_PATIENCE = 10.0  # seconds for the kernel to end what was killed
+_KILL_PAUSE = 0.02  # seconds until those that appeared during a kill are killed too
+
+
+def is_kept(run: RunDirectory, host: str) -> bool:
+    """Whether the shim of this host lives."""
+    return is_held(run.shim_lock(host))
+
+
+def see_to_shim(run: RunDirectory, host: str, attempt: int, seen: int, has_begun: bool, is_spread: bool) -> None:
+    """Start a shim, with this attempt, where there is none and none has died of the attempt.
+
+    `seen` is the number of the last event that the record has of the host, and `has_begun` whether the record knows of
+    processes of the attempt here. What a shim before it left behind is ended first. Raises InfrastructureError.
+    """
+    if is_kept(run, host) or has_begun:
+        return
+    started = (event for event in _unread_journal(run, host, seen) if isinstance(event, ProcessStarted))
+    if any(event.attempt == attempt for event in started):
+        return
+    if run.shim_lock(host).exists():
+        end_what_is_left(run)
+    make_runtime_directory()
+    start_shim(run, host, attempt, seen, is_spread=is_spread)
+
+
+def last_words(run: RunDirectory, host: str, seen: int) -> list[Event] | None:
+    """What a shim that has died wrote down after the event numbered `seen`; None when it lives."""
+    return None if is_kept(run, host) else _unread_journal(run, host, seen)
+
+
+def end_what_is_left(run: RunDirectory) -> tuple[int, ...]:
+    """Kill what ranks of this run had detached from them: without a shim nobody is left who is its parent.
+
+    Returns the processes that SIGKILL does not end, because they hang in the kernel.
+    """
+    deadline = time.monotonic() + KILL_PATIENCE
+    while pids := tuple(process.pid for process in tagged_processes(run.path)):
+        if time.monotonic() >= deadline:
+            return pids
+        for pid in pids:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(_KILL_PAUSE)
+    return ()
+
+
+def end_shim(run: RunDirectory, host: str) -> tuple[int, ...]:
+    """Kill the shim of this host, and all that it kept; returns the processes that SIGKILL does not end."""
+    if is_kept(run, host):
+        with suppress(OSError, ValueError):
+            os.kill(int(run.shim_lock(host).read_text()), signal.SIGKILL)
+    return end_what_is_left(run)
+
+
+def forget_shim(run: RunDirectory, host: str) -> None:
+    """Remove the socket of a shim that was killed, and the folder that it was the last in."""
+    if not is_kept(run, host):
+        run.shim_socket(host).unlink(missing_ok=True)
+        remove_runtime_directory()
+
+
+# -- files that the home has, and another host needs ------------------------------------------------------------------
+
+
+def home_mark(run: RunDirectory) -> str:
+    """What the run's directory is known by at its home; called there, by whoever supervises."""
+    path = _mark(run)
+    if not path.exists():
+        write_file(path, secrets.token_hex(16))
+    return path.read_text()
+
+
+def is_shared(run: RunDirectory, mark: str) -> bool:
+    """Whether the run's directory on this host is the home's own, on a filesystem that both see."""
+    try:
+        return _mark(run).read_text() == mark
+    except OSError:
+        return False
+
+
+def deliver(run: RunDirectory, mark: str, files: Mapping[str, bytes]) -> None:
+    """Write files of the run's directory (by absolute path, mode 0600), each whole or not at all.
+
+    Nothing is written where the directory is the home's own. Raises InfrastructureError.
+    """
+    if is_shared(run, mark):
+        return
+    try:
+        for folder in (*reversed(run.path.parents[:2]), run.path):
+            folder.mkdir(mode=0o700, exist_ok=True)
+        for name, content in files.items():
+            _write_whole(Path(name), content)
+    except OSError as error:
+        raise InfrastructureError(
+            f"cannot write the files of run {run.id}: {error.strerror or error}",
+            where=str(error.filename or run.path),
+            expected="a folder you may write to, with room left, on every host",
+            remedy="free some space there or mend the permissions",
+        ) from error
+
+
+def _mark(run: RunDirectory) -> Path:
+    return run.path / "home.mark"
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    partial = path.with_name(path.name + ".partial")
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def _unread_journal(run: RunDirectory, host: str, seen: int) -> list[Event]:
+    """Events that the shim wrote down and nobody has taken over."""
+    events = RecordReader(run.shim_journal(host)).read()
+    return [event for event in events if event.host_seq is not None and event.host_seq > seen]

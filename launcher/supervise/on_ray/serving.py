@@ -1,0 +1,57 @@
+"""What the processes that keep Ray have in common: how they begin and end, and how they answer."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import json
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+
+from launcher.runs.record import Lock
+from launcher.runs.store import make_runtime_directory, remove_runtime_directory
+
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+def main(serve: Callable[[Path, str | None], Awaitable[None]]) -> None:
+    """Entry point: DIRECTORY LOCK [CLUSTER]. A second process for the same lock ends at once.
+
+    `serve` is called with the folder, made private, and the cluster's id; the folder goes with it. Whatever it starts
+    stays below this process, which is its subreaper.
+    """
+    directory, lock_path = map(Path, sys.argv[1:3])
+    lock = Lock(lock_path)
+    if not lock.try_acquire():
+        return
+    lock_path.write_text(str(os.getpid()))
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    make_runtime_directory()
+    directory.mkdir(mode=0o700, exist_ok=True)
+
+    async def served() -> None:
+        await serve(directory, sys.argv[3] if len(sys.argv) > 3 else None)
+
+    asyncio.run(served())
+    with suppress(OSError):
+        directory.rmdir()
+    remove_runtime_directory()
+
+
+async def asked(reader: asyncio.StreamReader) -> str:
+    """What a connection asks for; empty when that cannot be made out."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        return str(json.loads(await reader.readline())["op"])
+    return ""
+
+
+async def answer(writer: asyncio.StreamWriter, message: object) -> None:
+    """Answer it. Raises OSError when the other side has gone."""
+    writer.write(json.dumps(message).encode() + b"\n")
+    await writer.drain()

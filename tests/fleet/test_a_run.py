@@ -1,0 +1,56 @@
+"""up, run, logs, rerun and down, from a laptop that is none of the hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from launcher.errors import ExitCode
+from launcher.runs.state import RunPhase
+from tests.fleet.site import HOME, Site, document
+from tests.machines import Machines
+
+pytestmark = pytest.mark.timeout(300)
+
+STEPS = """
+import os, time
+rank = int(os.environ["RANK_ID"])
+for step in range(1, 4):
+    print(f"rank {rank} on {os.uname().nodename} step {step}", flush=True)
+    time.sleep(0.2)
+"""
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    with Machines("node-1", "node-2") as machines:
+        yield Site(machines, ["node-1", "node-2"])
+
+
+def test_a_job_runs_on_two_hosts_that_nothing_was_installed_on(site: Site) -> None:
+    recipe = site.recipe(STEPS)
+    up = site.npu_launch("up", "/root/job/cluster.yaml")
+    assert up.code == ExitCode.OK, up.err
+    done = site.npu_launch("run", recipe, "-c", "/root/job/cluster.yaml")
+    assert done.code == ExitCode.OK, done.err + done.out
+    status = document(site.npu_launch("status", "--json"))
+    run = str(status["run"])
+    assert site.state(run).phase is RunPhase.SUCCEEDED
+    for rank in range(4):
+        host = "node-1" if rank < 2 else "node-2"
+        assert site.log(host, run, rank).count("step") == 3
+        assert site.log("node-1", run, rank) == site.log(host, run, rank)  # all logs come to the run's home
+    logs = site.npu_launch("logs", run, "--rank", "0-3")
+    assert logs.out.count("step 3") == 4
+
+    again = site.npu_launch("rerun", run)
+    assert again.code == ExitCode.OK, again.err
+    assert len(site.state(run).attempts) == 2
+
+    down = site.npu_launch("down", "/root/job/cluster.yaml")
+    assert down.code == ExitCode.OK, down.err
+    for name in site.hosts:
+        assert site.left_on(site.machines[name]) == []
+        assert [path.name for path in site.machines[name].path("/tmp").glob("npu-launch-*")] == ["npu-launch-claims"]
+        assert site.machines[name].path(f"{HOME}/runs").exists()
