@@ -14,6 +14,7 @@ from launcher.runs.events import Event, HostBack, HostFenced, Note, ShimLost, de
 from launcher.runs.state import AttemptState, Reach, RunState
 from launcher.runs.store import RunDirectory
 from launcher.supervise import on_host
+from launcher.supervise.belongings import Belongings, belongings
 from launcher.supervise.clock_offset import ClockOffset
 from launcher.supervise.heartbeat import UNREACHABLE_AFTER, keep_in_touch
 from launcher.supervise.link import HostLink, LinkLost, Message, ShimLink
@@ -29,7 +30,8 @@ _CLEARING_TIMEOUT = 2 * on_host.KILL_PATIENCE
 class Attendant:
     """One host. `state` is what the record says now, and `tell` writes down what happened and has it considered.
 
-    `may_renew` says whether the home's lease may be renewed; `is_spread` whether ranks end with their lease.
+    `may_renew` says whether the home's lease may be renewed; `is_spread` whether ranks end with their lease. From
+    `belongings` the host gets what ranks read and it does not have.
     """
 
     def __init__(
@@ -42,8 +44,10 @@ class Attendant:
         *,
         may_renew: Callable[[], bool],
         is_spread: bool,
+        belongings: Belongings,
     ) -> None:
         self.link = link
+        self._belongings = belongings
         self._run = run
         self._host = host
         self._state = state
@@ -54,6 +58,7 @@ class Attendant:
         self._clearing = asyncio.Lock()  # held while what a shim left is ended and told of, or a shim is started
         self._seen_to = 0  # the latest attempt for which there has been a shim
         self._clock = ClockOffset()
+        self._lost = ""  # why the host could not be told something last
         self._wanted = asyncio.Event()  # the host is to run something
         self._answered = True  # the last time it was asked
         self._reset_at = -math.inf  # monotonic seconds
@@ -280,7 +285,9 @@ class Attendant:
                 await self._see_to_shim(message["attempt"])
             await asyncio.wait_for(self.link.send(message), _SEND_TIMEOUT)
         except (LinkLost, asyncio.TimeoutError) as lost:
-            _log.warning("%s cannot be told to %s: %s", self._host, message["op"], lost)
+            if str(lost) != self._lost:
+                self._lost = str(lost)
+                _log.warning("%s cannot be told to %s: %s", self._host, message["op"], lost)
             return False
         except (NpuLaunchError, OSError) as error:
             self._note(f"host {self._host}: {error}")
@@ -295,8 +302,12 @@ class Attendant:
             if not self.link.is_home:
                 files = await asyncio.to_thread(_files_of, self._run, number)
                 await self.link.there(on_host.deliver, self._run, on_host.home_mark(self._run), files)
-            ranks = self._state().ranks.values()
-            has_begun = any(rank.host == self._host and rank.attempt == number for rank in ranks)
+                for path in await asyncio.to_thread(belongings, self._run.layout.attempt(number).plan):
+                    await self._belongings.bring(self.link, path)
+            state = self._state()
+            has_begun = any(rank.host == self._host and rank.attempt == number for rank in state.ranks.values())
+            if state.attempt is not None and state.attempt.number == number:
+                has_begun |= self._host in state.attempt.ready_hosts
             await self.link.there(
                 on_host.see_to_shim, self._run, self._host, number, self._seen, has_begun, self._is_spread
             )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import os
 import shutil
 import stat
@@ -36,8 +37,12 @@ class Part:
     target: str = ""
 
 
-def belongings(plan: dict[str, Any]) -> tuple[str, ...]:
-    """The files and folders that the ranks of a plan read: the checkpoint they resume from, and a snapshot of code."""
+def belongings(plan_file: Path) -> tuple[str, ...]:
+    """The files and folders that the ranks of a plan read: the checkpoint they resume from, and a snapshot of code.
+
+    Raises OSError.
+    """
+    plan: dict[str, Any] = json.loads(plan_file.read_bytes())
     snapshots = f"{home()}/code/"
     code = {
         snapshots + word.removeprefix(snapshots).partition("/")[0]

@@ -105,7 +105,7 @@ def begin(
         allotment = foresee(recipe, cluster, run.id, frozenset(), elsewhere)
         launch_plan = prepare_attempt(run, recipe, cluster, 1, allotment)
         _record(run, first_events(launch_plan, recipe, name, now))
-        start_keeper(run)
+        _have_it_kept(run)
     except (NpuLaunchError, OSError):
         shutil.rmtree(run.path, ignore_errors=True)
         raise
@@ -156,11 +156,12 @@ def rerun(
             events.append(attempt_started(launch_plan, recipe, time.time()))
             if spread:
                 _record(run, events)
-                start_keeper(run)
             else:
                 _begin(run, launch_plan, events, state.seen, claimed.descriptors)
         finally:
             lock.release()
+    if spread:
+        _have_it_kept(run)
     for warning in launch_plan.warnings:
         warn(warning)
 
@@ -300,6 +301,19 @@ def _record(run: RunDirectory, events: Sequence[Event]) -> None:
         error = writer.append(events)
         if error is not None:
             raise InfrastructureError(f"cannot write the record: {error}", where=str(run.layout.events))
+
+
+def _have_it_kept(run: RunDirectory) -> None:
+    """Start a keeper and return when it has the run: of one that nobody has, people are told that it is lost.
+
+    Raises InfrastructureError.
+    """
+    start_keeper(run)
+    deadline = time.monotonic() + _LONG_PATIENCE
+    while not run.is_supervised():
+        if time.monotonic() > deadline:
+            raise InfrastructureError("the process that keeps the run did not start", where=str(run.supervisor_log))
+        time.sleep(_PAUSE)
 
 
 def _tell(path: Path, message: Mapping[str, str]) -> bytes:

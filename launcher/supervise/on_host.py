@@ -12,7 +12,7 @@ from pathlib import Path
 
 from launcher.errors import InfrastructureError
 from launcher.hosts.tagged import tagged_processes
-from launcher.runs.events import Event, ProcessStarted
+from launcher.runs.events import Event, HostReady, ProcessStarted
 from launcher.runs.record import RecordReader, is_held
 from launcher.runs.store import RunDirectory, make_runtime_directory, remove_runtime_directory, write_file
 from launcher.supervise.detached import start_shim
@@ -34,8 +34,8 @@ def see_to_shim(run: RunDirectory, host: str, attempt: int, seen: int, has_begun
     """
     if is_kept(run, host) or has_begun:
         return
-    started = (event for event in _unread_journal(run, host, seen) if isinstance(event, ProcessStarted))
-    if any(event.attempt == attempt for event in started):
+    told = (event for event in _unread_journal(run, host, seen) if isinstance(event, (HostReady, ProcessStarted)))
+    if any(event.attempt == attempt for event in told):
         return
     if run.shim_lock(host).exists():
         end_what_is_left(run)

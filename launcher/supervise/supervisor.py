@@ -27,10 +27,12 @@ from launcher.runs.state import Reach, RunState
 from launcher.runs.store import RunDirectory
 from launcher.specs import load_recipe
 from launcher.supervise.attendant import Attendant
+from launcher.supervise.belongings import Belongings
 from launcher.supervise.capacity import seats_beside, unavailable_slots
-from launcher.supervise.claims import foresee, without_taken
+from launcher.supervise.claims import Taken, foresee, without_taken
 from launcher.supervise.classify import LINES, classify
 from launcher.supervise.control import serve_control
+from launcher.supervise.gather.evidence import Evidence
 from launcher.supervise.heartbeat import UNREACHABLE_AFTER
 from launcher.supervise.link import HostLink
 from launcher.supervise.mirror import LogMirror, RecordMirror
@@ -38,9 +40,11 @@ from launcher.supervise.policy import Classify, Decision, EndRun, Fence, Go, Res
 from launcher.supervise.preparation import attempt_started, prepare_attempt, read_specs
 from launcher.supervise.recorder import Recorder
 from launcher.supervise.spread import home_host, is_spread
+from launcher.supervise.taken import taken_here
 from launcher.supervise.watch import Watch
 from launcher.supervise.watch.watch import asks_for_stacks
 
+_ASKING = 5.0  # seconds for a host to say what is taken there
 _SETTLING = 30.0  # seconds that hosts which were lost before have to come back to a supervisor that begins
 
 
@@ -71,6 +75,9 @@ class Supervisor:
         self._watch = Watch(run, lambda: self._state, lambda: self._recipe, self._link_of, self._tell)
         self._logs = LogMirror(run, lambda: self._state, self._link_of, self._tell)
         self._record_copy = RecordMirror(run, home_host(self._cluster).name, lambda: self._state, self._links)
+        self._is_spread = is_spread(self._cluster)
+        self._belongings = Belongings()
+        self._evidence = Evidence(run, self._links, self.note)
         self._attendants: dict[str, Attendant] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._changed = asyncio.Event()
@@ -85,9 +92,10 @@ class Supervisor:
             self._take_up()
             self._begin(self._decide_on_change())
             self._begin(self._watch.watch())
-            if is_spread(self._cluster):
+            if self._is_spread:
                 self._begin(self._record_copy.follow())
             await self._over
+            await self._evidence.finish()
             await self.write_down()
             await self._record_copy.finish()
             return self._state
@@ -95,6 +103,7 @@ class Supervisor:
             self._over.cancel()  # nobody is told "ok" from now on
             for task in self._tasks:
                 task.cancel()
+            self._evidence.cancel()
             control.close()
             self._run.control_socket().unlink(missing_ok=True)
             self._recorder.close()
@@ -132,7 +141,8 @@ class Supervisor:
                     lambda: self._state,
                     self._tell,
                     may_renew=lambda: not self._is_cut_off(),
-                    is_spread=is_spread(self._cluster),
+                    is_spread=self._is_spread,
+                    belongings=self._belongings,
                 )
                 self._attendants[host] = attendant
                 self._begin(attendant.attend())
@@ -176,9 +186,12 @@ class Supervisor:
             if self._reaches_others:
                 await self._logs.settle()
             self._record(*self._watch.catch_up())
+            if self._is_spread:
+                self._evidence.see_to(self._state.attempt)
             decision = decide(self._state, self._recipe, self._cluster)
             if isinstance(decision, Restart):  # a spare may be another run's by now
-                decision = decide(self._state, self._recipe, without_taken(self._cluster, self._run.id))
+                left = without_taken(self._cluster, self._run.id, await self._taken_elsewhere())
+                decision = decide(self._state, self._recipe, left)
             due = self._due_later(decision) or await self._act(decision)
             await asyncio.sleep(0)  # whoever stays in touch with hosts comes first
             if due is not None:
@@ -188,7 +201,9 @@ class Supervisor:
     def _due_later(self, decision: Decision) -> float | None:
         """When to decide anew instead, because hosts that may come to be reached by then would change the decision."""
         match decision:
-            case Restart() | EndRun("failed" | "gave_up" | "lost"):
+            case Restart() | Fence() | EndRun("failed" | "gave_up" | "lost"):
+                pass
+            case Classify() if not self._reaches_others:  # its log may be short here
                 pass
             case Wait() if self._state.pending is not None:
                 pass
@@ -265,7 +280,9 @@ class Supervisor:
             if ranks is None and decided.world_size is None and len(self._state.attempt.ranks) < self._state.world_size:
                 ranks = self._state.attempt.ranks
             seats = seats_beside(self._state, self._cluster, decided.ranks, gone) if decided.ranks is not None else None
-            allotment = foresee(recipe, self._cluster, self._run.id, gone if seats is None else frozenset())
+            may_not = gone if seats is None else frozenset()
+            elsewhere = await self._taken_elsewhere()
+            allotment = foresee(recipe, self._cluster, self._run.id, may_not, elsewhere)
             plan = prepare_attempt(self._run, recipe, self._cluster, number, allotment, ranks, seats)
         except (NpuLaunchError, OSError) as error:
             self._record(RestartFailed(time=time.time(), reason=f"cannot restart: {error}"))
@@ -274,6 +291,13 @@ class Supervisor:
         self._record(attempt_started(plan, recipe, time.time()))
         self._attend()
         self._take_up()
+
+    async def _taken_elsewhere(self) -> dict[str, Taken]:
+        """What other hosts say is taken there; those that do not answer are not used anyhow."""
+        links = {host: link for host, link in self._links().items() if not link.is_home}
+        asked = (asyncio.wait_for(link.there(taken_here, self._run.id), _ASKING) for link in links.values())
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        return {host: found for host, found in zip(links, answers, strict=True) if isinstance(found, Taken)}
 
     def _take_up(self) -> None:
         """Hand the current attempt's plan to the hosts; those that have it leave it at that.

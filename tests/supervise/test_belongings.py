@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -94,9 +95,11 @@ def test_ranks_read_their_snapshot_of_code_and_the_checkpoint(tmp_path: Path, mo
     monkeypatch.setenv("NPU_LAUNCH_HOME", str(tmp_path))
     ranks = [{"argv": ["python", f"{tmp_path}/code/d1/job/train.py", "--data", "/data"]}] * 2
     plan = {"ranks": ranks, "services": [], "resume_from": "/ckpt/8"}
-    assert belongings(plan) == (f"{tmp_path}/code/d1", "/ckpt/8")
-    in_place = {"ranks": [{"argv": ["/nfs/job/run.sh"]}], "services": [], "resume_from": None}
-    assert belongings(in_place) == ()
+    file = tmp_path / "plan.json"
+    file.write_text(json.dumps(plan))
+    assert belongings(file) == (f"{tmp_path}/code/d1", "/ckpt/8")
+    file.write_text(json.dumps({"ranks": [{"argv": ["/nfs/job/run.sh"]}], "services": [], "resume_from": None}))
+    assert belongings(file) == ()
 
 
 def test_what_a_killed_attempt_to_bring_it_left_is_overwritten(link: Elsewhere) -> None:

@@ -19,7 +19,7 @@ from launcher.specs import Cluster, Recipe
 from launcher.specs.choices import Preflight
 from launcher.supervise.begin import ask_what_is_taken, begin_at_home, beginning
 from launcher.supervise.fleet.asking import Tell, refuse, sort_out
-from launcher.supervise.fleet.up import bring_up
+from launcher.supervise.fleet.up import Fleet, bring_up
 from launcher.supervise.sights import sights_of
 
 Warn = Callable[[str], None]
@@ -52,11 +52,12 @@ def launch(
         folders, failed = sort_out(synchronise(root, hosts, reach, fleet.provided, tell))
         refuse(failed, tell)
         there = relocated(recipe, root, folders[fleet.head.name])
-        sights = sights_of(there, fleet.cluster, reach)
+        up = _as_brought_up(fleet)
+        sights = sights_of(there, up.model_copy(update={"hosts": tuple(hosts)}), reach)
         others = {host.name: (reach(host), fleet.at(host.name).command) for host in hosts if host is not fleet.head}
         taken = ask_what_is_taken("-", others)
         at = fleet.at(fleet.head.name)
-        message = beginning(there, fleet.cluster, name or recipe.name, sights, taken)
+        message = beginning(there, up, name or recipe.name, sights, taken)
         created = time.time()
         run, warnings = begin_at_home(reach(fleet.head), at.command, message)
     for text in warnings:
@@ -64,3 +65,14 @@ def launch(
     if reach.is_here(fleet.head):
         return RunDirectory(Path(at.home) / "runs" / run)
     return point(run, message.name, created, message.recipe, message.cluster, at)
+
+
+def _as_brought_up(fleet: Fleet) -> Cluster:
+    """The cluster with the Python of every host for which the spec names none: the one that was brought there."""
+    hosts = tuple(
+        host
+        if host.python is not None or host.name not in fleet.provided
+        else host.model_copy(update={"python": fleet.provided[host.name].python})
+        for host in fleet.cluster.hosts
+    )
+    return fleet.cluster.model_copy(update={"hosts": hosts})

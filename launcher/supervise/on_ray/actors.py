@@ -17,7 +17,7 @@ from launcher.runs.clusters import cluster_id
 from launcher.runs.store import RunDirectory
 from launcher.supervise import on_host
 from launcher.supervise.awaiting_ray import is_untouched
-from launcher.supervise.link import HostLink, LinkLost, ShimLink
+from launcher.supervise.link import HostLink, LinkLost, ShimLink, Unlinked
 from launcher.supervise.logging_setup import log_to
 from launcher.supervise.on_ray.agent import AgentLink, be_at_home_of
 from launcher.supervise.on_ray.hold import hold
@@ -84,17 +84,23 @@ class SupervisorActor:
                 if isinstance(link, AgentLink):
                     link.end()
 
-    def _new_link(self) -> Callable[[str], AgentLink | ShimLink]:
-        """How links are made. Between hosts the supervisor needs no agent at home: it is there itself."""
+    def _new_link(self) -> Callable[[str], AgentLink | ShimLink | Unlinked]:
+        """How links are made. Between hosts the supervisor needs no agent at home: it is there itself.
+
+        A host that was lost when the cluster was brought up is no member of it, and nothing leads there.
+        """
         nodes = NodeIds()
         if not self._is_spread:
             return lambda host: AgentLink(self._run, host, None, nodes)
         membership = own_membership(cluster_id(self._cluster))
         home = home_host(self._cluster).name
+        members = {member.name for member in membership.members}
 
-        def new_link(host: str) -> AgentLink | ShimLink:
+        def new_link(host: str) -> AgentLink | ShimLink | Unlinked:
             if host == home:
                 return ShimLink(self._run.shim_socket(host))
+            if host not in members:
+                return Unlinked(host)
             return AgentLink(self._run, host, membership.ip(host), nodes)
 
         return new_link
