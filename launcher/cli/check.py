@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from launcher.errors import NpuLaunchError
     from launcher.hosts.preflight.checks import Verdict
+    from launcher.hosts.preflight.finding import Finding
     from launcher.hosts.report import HostReport
     from launcher.specs import Cluster, Host, Recipe
 
@@ -85,7 +86,7 @@ def check(
         recipe,
         unavailable=taken,
         own_processes=own_processes(hosts, answers),
-        also=() if recipe is None else launch_findings(recipe, hosts),
+        also=() if recipe is None else (*launch_findings(recipe, hosts), *_plan_findings(recipe, hosts)),
     )
     seconds = time.monotonic() - began
     if json:
@@ -93,6 +94,26 @@ def check(
     else:
         _print_text(recipe, hosts, answers, verdict, preflight, seconds)
     return ExitCode.PREFLIGHT_REFUSED if verdict.refuses else ExitCode.OK
+
+
+def _plan_findings(recipe: Recipe, hosts: Cluster) -> tuple[Finding, ...]:
+    """Why there is no plan, but for ranks that do not fit, of which the look at the hosts tells."""
+    from launcher.errors import PlanError
+    from launcher.hosts.preflight.finding import Check, finding_of
+    from launcher.planning import plan
+    from launcher.planning.place import Place
+    from launcher.planning.placement import place_ranks
+    from launcher.supervise.sights import resolved_addresses
+
+    try:
+        place_ranks(recipe, hosts)
+    except PlanError:
+        return ()
+    try:
+        plan(recipe, hosts, Place.example(recipe).model_copy(update={"addresses": resolved_addresses(hosts)}))
+    except PlanError as error:
+        return (finding_of(error, Check.PLACEMENT),)
+    return ()
 
 
 def _specs(spec: Path, cluster: Path | None) -> tuple[Recipe | None, Cluster]:

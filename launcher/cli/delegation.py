@@ -7,52 +7,32 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from launcher.cli.output import complain
 from launcher.errors import ExitCode, InfrastructureError, NpuLaunchError
-from launcher.runs.pointer import At, pointed_at
+from launcher.supervise.fleet.way_home import WayHome, way_home
 
 if TYPE_CHECKING:
     import typer
 
     from launcher.cli.interrupts import Interrupts
     from launcher.hosts.session import Session, Window
-    from launcher.hosts.ways import Ways
     from launcher.runs.store import RunDirectory
-    from launcher.specs import Host
 
 _TO_BEGIN: Final = 30.0  # seconds for a command to begin there, the connecting included
 _TO_SIGNAL: Final = 5.0  # seconds
 _PASSED_ON: Final = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "TERM", "TZ")  # variables that change what is shown
 
 
-def elsewhere(run: RunDirectory) -> Away | None:
-    """Where a run lives, when that is another machine than this one; None when it is this one.
-
-    Raises SpecError when the run's cluster.yaml cannot be read.
-    """
-    at = pointed_at(run)
-    if at is None:
-        return None
-    from launcher.hosts.ways import open_reach
-    from launcher.specs import load_cluster
-
-    cluster = load_cluster(run.layout.cluster)
-    ways = open_reach(cluster)
-    host = next((host for host in cluster.hosts if host.name == at.host), None)
-    return None if host is None or ways.is_here(host) else Away(run, at, host, ways)
+def elsewhere(run: RunDirectory, *, to_read: bool = False) -> Away | None:
+    """Where a run lives, as `way_home` does."""
+    home = way_home(run, to_read=to_read)
+    return None if home is None else Away(home.run, home.at, home.host, home.ways)
 
 
-@dataclass(frozen=True)
-class Away:
-    """A run that lives on another host, and the way there."""
-
-    run: RunDirectory
-    at: At
-    host: Host
-    ways: Ways
+class Away(WayHome):
+    """A run that lives on another host, and commands about it."""
 
     def do_the_same(self, context: typer.Context, interrupts: Interrupts | None = None) -> int:
         """Carry out the present command there, as `do` does."""

@@ -19,7 +19,7 @@ def down(
     Environments, code and runs stay. While runs are on the cluster it is
     refused.
     """
-    from launcher.cli.clusters import spread_cluster
+    from launcher.cli.clusters import interruptible, spread_cluster
     from launcher.cli.output import talk
     from launcher.errors import UsageError
 
@@ -35,7 +35,7 @@ def down(
     from launcher.hosts.ways import open_reach
     from launcher.supervise.fleet.down import take_down as take_fleet_down
 
-    with open_reach(loaded) as reach:
+    with interruptible(open_reach(loaded)) as reach:
         was_up = take_fleet_down(loaded, force=force, reach=reach, tell=tell)
     talk(f"npu-launch: {loaded.name} {'is down' if was_up else 'was not up'}")
     return 0

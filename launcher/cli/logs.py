@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from launcher.cli.options import RunArgument, whole_number
+from launcher.cli.options import AttemptOption, RunArgument, whole_number
 
 if TYPE_CHECKING:
     from launcher.runs.state import RunState
@@ -33,16 +33,7 @@ def logs(
         str | None,
         typer.Option("--rank", metavar="RANKS", help="Only these ranks, such as 0,8-15.", show_default=False),
     ] = None,
-    attempt: Annotated[
-        int | None,
-        typer.Option(
-            "--attempt",
-            metavar="N",
-            parser=whole_number("--attempt", 1),
-            help="Of this attempt; default: the latest.",
-            show_default=False,
-        ),
-    ] = None,
+    attempt: AttemptOption = None,
 ) -> int:
     """Print what the ranks of a run wrote, each line with its rank.
 
@@ -62,7 +53,7 @@ def logs(
     from launcher.runs.store import find_run
 
     found = find_run(run)
-    if (away := elsewhere(found)) is not None:
+    if (away := elsewhere(found, to_read=True)) is not None:
         return away.do_the_same(context)
     state = found.state()
     number = attempt if attempt is not None else state.attempts[-1].number if state.attempts else 0

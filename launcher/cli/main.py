@@ -11,7 +11,23 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from launcher.cli import check, discover, down, follow, logs, plan, ps, ranktable, rerun, run, schema, status, stop, up
+from launcher.cli import (
+    check,
+    discover,
+    down,
+    follow,
+    gather,
+    logs,
+    plan,
+    ps,
+    ranktable,
+    rerun,
+    run,
+    schema,
+    status,
+    stop,
+    up,
+)
 from launcher.cli.output import accept_any_text, complain, open_closed_streams, silence
 from launcher.errors import ExitCode, NpuLaunchError
 
@@ -37,6 +53,7 @@ for _command in (
     ps.ps,
     status.status,
     logs.logs,
+    gather.gather,
     stop.stop,
     rerun.rerun,
     up.up,

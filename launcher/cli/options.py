@@ -102,4 +102,14 @@ PreflightOption = Annotated[
         show_default=False,
     ),
 ]
+AttemptOption = Annotated[
+    int | None,
+    typer.Option(
+        "--attempt",
+        metavar="N",
+        parser=whole_number("--attempt", 1),
+        help="Of this attempt; default: the latest.",
+        show_default=False,
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]

@@ -11,7 +11,9 @@ from launcher.errors import InfrastructureError, UsageError
 from launcher.planning import LaunchPlan
 from launcher.planning.difference import Side, difference, render_difference
 from launcher.runs.store import RunDirectory, find_run
-from launcher.supervise.preparation import read_specs
+from launcher.supervise.fleet import afar
+from launcher.supervise.fleet.way_home import way_home
+from launcher.supervise.preparation import last_plan, read_specs
 
 if TYPE_CHECKING:
     from launcher.specs import Cluster, Recipe
@@ -36,14 +38,19 @@ def changes_since(name: str, now: LaunchPlan, recipe: Recipe, cluster: Cluster, 
 
 
 def _last_plan(run: RunDirectory) -> LaunchPlan:
-    numbers = sorted((int(path.name) for path in run.layout.attempts.glob("*") if path.name.isdecimal()), reverse=True)
-    for number in numbers:
-        path = run.layout.attempt(number).plan
-        try:
-            return LaunchPlan.model_validate_json(path.read_bytes())
-        except FileNotFoundError:
-            continue
-        except (OSError, ValidationError) as error:
-            why = error.strerror if isinstance(error, OSError) else "it was written by another version of npu-launch"
-            raise InfrastructureError(f"the plan of run {run.id} cannot be read: {why}", where=str(path)) from error
-    raise UsageError(f"run {run.id} has no plan", where=str(run.layout.attempts), expected="a run that was started")
+    """Raises UsageError when there is none."""
+    where = str(run.layout.attempts)
+    try:
+        if (home := way_home(run, to_read=True)) is not None:
+            where = f"host {home.host.name}"
+            content: str | bytes | None = afar.plan(home)
+        else:
+            path = last_plan(run)
+            content = None if path is None else path.read_bytes()
+            where = where if path is None else str(path)
+        if content is not None:
+            return LaunchPlan.model_validate_json(content)
+    except (OSError, ValidationError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it was written by another version of npu-launch"
+        raise InfrastructureError(f"the plan of run {run.id} cannot be read: {why}", where=where) from error
+    raise UsageError(f"run {run.id} has no plan", where=where, expected="a run that was started")

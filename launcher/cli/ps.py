@@ -65,7 +65,7 @@ def _documents(now: float) -> list[dict[str, Any]]:
     from launcher.runs.store import all_runs
 
     runs = list(reversed(all_runs()))
-    away = {run.id: found for run in runs if (found := elsewhere(run)) is not None}
+    away = {run.id: found for run in runs if (found := elsewhere(run, to_read=True)) is not None}
     told: dict[str, dict[str, Any]] = {}
     if away:
         from launcher.cli.homes import ask_homes

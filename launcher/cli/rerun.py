@@ -9,7 +9,9 @@ import typer
 from launcher.cli.options import DetachOption, PreflightOption, RunArgument, SetOption, WaitOption
 
 if TYPE_CHECKING:
+    from launcher.cli.delegation import Away
     from launcher.runs.state import RunState
+    from launcher.runs.store import RunDirectory
 
 
 def rerun(
@@ -42,8 +44,15 @@ def rerun(
 
     found = find_run(run)
     if (away := elsewhere(found)) is not None:
-        return away.do_the_same(context)
+        _bring_up(found, away)
+        if detach:
+            return away.do_the_same(context)
+        from launcher.cli.afterwards import fetch_evidence
+
+        with Interrupts() as interrupts:
+            return fetch_evidence(away, away.do_the_same(context, interrupts), interrupts)
     before = settle(found)
+    _bring_up(found, None)
     chosen = _chosen(ranks, before)
     with Interrupts() as interrupts:
         line = line_of(interrupts) if wait else None
@@ -61,6 +70,23 @@ def rerun(
         from launcher.cli.attach import attach  # what shows a run is loaded while its ranks start
 
         return int(attach(found, interrupts, since=len(before.attempts) + 1))
+
+
+def _bring_up(run: RunDirectory, away: Away | None) -> None:
+    """Have the hosts of a run on several up again; nothing for any other run, and for one that is alive."""
+    from launcher.cli.clusters import interruptible
+    from launcher.cli.run import tell
+    from launcher.hosts.ways import open_reach
+    from launcher.specs import load_cluster
+    from launcher.supervise.fleet.relaunch import be_up_here, bring_home_up
+    from launcher.supervise.spread import is_spread
+
+    if away is not None:
+        with interruptible(away.ways):
+            bring_home_up(away, tell)
+    elif is_spread(cluster := load_cluster(run.layout.cluster)) and run.state().phase.ended:
+        with interruptible(open_reach(cluster)) as reach:
+            be_up_here(cluster, reach, tell)
 
 
 def _chosen(ranks: str, state: RunState) -> tuple[int, ...] | None:

@@ -86,19 +86,22 @@ def _run_on_hosts(
     recipe: Recipe, cluster: Cluster, name: str | None, preflight: Preflight | None, *, detach: bool
 ) -> int:
     """Start a run on several hosts, or on another one, and follow it where it lives."""
+    from launcher.cli.clusters import interruptible
     from launcher.cli.delegation import elsewhere
     from launcher.cli.interrupts import Interrupts
     from launcher.hosts.ways import open_reach
     from launcher.supervise.fleet.launch import launch
 
-    with open_reach(cluster) as reach:
+    with interruptible(open_reach(cluster)) as reach:
         run = launch(recipe, cluster, name=name, preflight=preflight, reach=reach, tell=tell, warn=warn)
     with Interrupts() as interrupts:
         if detach:
             tell_detached(run.id)
             return 0
         if (away := elsewhere(run)) is not None:
-            return away.do(("follow", run.id), interrupts)
+            from launcher.cli.afterwards import fetch_evidence
+
+            return fetch_evidence(away, away.do(("follow", run.id), interrupts), interrupts)
         from launcher.cli.attach import attach
 
         return int(attach(run, interrupts, since=1))

@@ -37,8 +37,14 @@ def status(
     if follow and as_json:
         raise UsageError("--follow and --json do not go together")
     found = find_run(run)
-    if (away := elsewhere(found)) is not None:
-        return away.do_the_same(context)
+    if (away := elsewhere(found, to_read=not follow)) is not None:
+        if not follow:
+            return away.do_the_same(context)
+        from launcher.cli.afterwards import fetch_evidence
+        from launcher.cli.interrupts import Interrupts
+
+        with Interrupts() as interrupts:
+            return fetch_evidence(away, away.do_the_same(context, interrupts), interrupts)
     if follow:
         from launcher.cli.attach import attach
         from launcher.cli.interrupts import Interrupts

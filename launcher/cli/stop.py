@@ -30,6 +30,7 @@ def stop(
     from contextlib import closing
 
     from launcher.cli.delegation import elsewhere
+    from launcher.cli.homes import unended
     from launcher.cli.interrupts import Interrupts
     from launcher.cli.output import talk
     from launcher.cli.summary import headline, phase_word
@@ -42,7 +43,7 @@ def stop(
     from launcher.supervise.followed_record import FollowedRecord, settle
     from launcher.supervise.launch import request_stop
 
-    found = find_run(run, prefer_running=True)
+    found = find_run(run, preferred=unended)
     if (away := elsewhere(found)) is not None:
         return away.do_the_same(context)
     state = settle(found)

@@ -55,17 +55,19 @@ def up(
 
 
 def _up(cluster: Cluster, named: str, *, accept_host_keys: bool) -> int:
+    from launcher.cli.clusters import interruptible
     from launcher.cli.output import talk
     from launcher.cli.run import tell
     from launcher.cli.wording import count
     from launcher.hosts.ways import open_reach
     from launcher.supervise.fleet.up import bring_up
 
-    with open_reach(cluster) as reach:
+    with interruptible(open_reach(cluster)) as reach:
         if accept_host_keys:
             _accept(cluster, reach)
         fleet = bring_up(cluster, stay=True, reach=reach, tell=tell)
-        _follow(fleet, is_here=reach.is_here(fleet.head))
+        if not reach.is_here(fleet.head):
+            _follow(fleet)
     for run in fleet.adopted:
         tell(f"run {run} had nobody who supervised it, and is supervised again")
     hosts = count(len(fleet.provided), "host")
@@ -73,15 +75,16 @@ def _up(cluster: Cluster, named: str, *, accept_host_keys: bool) -> int:
     return 0
 
 
-def _follow(fleet: Fleet, *, is_here: bool) -> None:
-    """Know of runs that have a new home where they are now."""
+def _follow(fleet: Fleet) -> None:
+    """Know of runs that have a new home where they are now; whoever shares that home knows already."""
     from launcher.runs.pointer import move, pointed_at
     from launcher.runs.store import all_runs
 
     at = fleet.at(fleet.head.name)
     for run in all_runs():
-        if run.id in fleet.moved and pointed_at(run) not in (None, at):
-            move(run, None if is_here else at)
+        known = pointed_at(run)
+        if run.id in fleet.moved and known is not None and known.machine is None:
+            move(run, at)
 
 
 def _accept(cluster: Cluster, reach: Ways) -> None:

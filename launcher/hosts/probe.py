@@ -32,6 +32,8 @@ TEXT = 1 << 20  # bytes of a file or of a command's output that are taken; more 
 WORKERS = 8  # commands at once
 COMMAND_SECONDS = 6.0  # that one command may take
 PAUSE_SECONDS = 0.05  # between looks whether a silent command has ended
+SIOCGIFCONF = 0x8912  # of linux/sockios.h: every IPv4 address of every interface
+IFREQ = 40  # bytes of its struct ifreq on 64 bits: a name in 16, then sockaddr_in
 SCAN_SECONDS = 0.5  # for the look at who holds the devices; what is not seen by then stays unseen
 
 # The versions of packages, by the names of their metadata folders: to ask importlib.metadata takes ten times as long.
@@ -233,6 +235,29 @@ def listening(root: Root, ports: list[int]) -> list[int]:
     return sorted(found.intersection(ports))
 
 
+def interfaces() -> dict[str, list[str]]:
+    """The network interfaces by name, each with its addresses; one may have none."""
+    import array
+    import fcntl
+    import socket
+    import struct
+
+    found: dict[str, list[str]] = {name: [] for _, name in socket.if_nameindex()}
+    entries = array.array("B", bytes(1 << 16))
+    place, size = entries.buffer_info()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
+        said = fcntl.ioctl(asked, SIOCGIFCONF, struct.pack("iP", size, place))
+    for start in range(0, struct.unpack("iP", said)[0], IFREQ):
+        entry = bytes(entries[start : start + IFREQ])
+        name = entry[:16].partition(b"\0")[0].decode().partition(":")[0]  # eth0:1 is of eth0
+        found.setdefault(name, []).append(socket.inet_ntoa(entry[20:24]))
+    for line in read("/proc/net/if_inet6").get("text", "").splitlines():
+        cells = line.split()
+        address = socket.inet_ntop(socket.AF_INET6, bytes.fromhex(cells[0]))
+        found.setdefault(cells[-1], []).append(address)
+    return found
+
+
 def look_at(path: str) -> dict[str, Any]:
     """What is at a path."""
     import stat
@@ -311,6 +336,7 @@ def gather(request: dict[str, Any]) -> dict[str, Any]:
         "tools": lambda: tools(request, root, nodes, deadline),
         "holders": lambda: holders(root, SCAN_SECONDS) if nodes else {"found": [], "complete": True},
         "listening": lambda: listening(root, request["ports"]),
+        "interfaces": interfaces,
         "paths": lambda: all_of({path: partial(look_at, path) for path in request["paths"]}, deadline),
         "filesystems": lambda: all_of({path: partial(room, path) for path in request["filesystems"]}, deadline),
         "python": lambda: python_packages(request["python"], request["packages"], deadline),

@@ -147,6 +147,7 @@ class HostReport:
     reserved_ports: tuple[tuple[int, int], ...] = ()
     paths: Mapping[str, PathKind] = field(default_factory=dict)
     addresses: tuple[str, ...] = ()  # of its own network cards
+    interfaces: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # addresses by name, lo among them
     cpus: int | None = None
     memory: int | None = None  # bytes
     unread: tuple[Unread, ...] = ()

@@ -82,6 +82,17 @@ def survey_host(host: Host, request: Request, open_reach: OpenReach, end: float)
         raise _failed(host, f"its answer is no evidence ({type(error).__name__}: {error})") from error
 
 
+def interfaces_of(reach: Reach, python: str | None, timeout: float) -> Mapping[str, Sequence[str]]:
+    """The addresses of each network interface of a host, by its name; nothing where the host does not say."""
+    source = inspect.getsource(probe) + "\nsys.stdout.write(json.dumps(interfaces()))\n"
+    answer = reach.run(["sh", "-c", _PYTHON, "sh", python or sys.executable], input=source.encode(), timeout=timeout)
+    try:
+        found: dict[str, list[str]] = json.loads(answer.stdout) if answer.code == 0 else {}
+        return found
+    except ValueError:
+        return {}
+
+
 def _evidence(host: Host, answer: Answer) -> dict[str, Any]:
     """The probe's line, which counts as soon as it is whole, even if a part of the probe then did not end."""
     for line in reversed(answer.stdout.decode("utf-8", "replace").splitlines()):

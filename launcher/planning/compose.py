@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from launcher.errors import PlanError
@@ -61,14 +62,15 @@ class _Composer:
         first = self.seats[0].host
         is_one_host = self.seats[-1].host is first
         has_table = not cluster.is_cpu and self.contract.has_identity
-        self.job = Job(
+        job = Job(
             place=place,
             target=Target.CPU if cluster.is_cpu else Target.ASCEND,
             seats=self.seats,
-            meeting_host="127.0.0.1" if is_one_host else first.address,
+            meeting_host="127.0.0.1",
             rank_table_path=str(self.attempt.rank_table) if has_table else None,
             max_restarts=recipe.restart.max_restarts,
         )
+        self.job = job if is_one_host else replace(job, meeting_host=job.ip(first))
         self.shared_words = self._shared_words()
         self.layers = Layers(self.job, self.contract, recipe, self.shared_words)
         self.command = CommandLine(recipe, self.shared_words, place.resume_from)

@@ -13,10 +13,11 @@ from launcher.planning.environment import (
     service_identity,
     shared_identity,
 )
+from launcher.planning.environment.hccl import INSTEAD_OF_IT, OF_THE_HOST
 from launcher.planning.model import Environment, EnvironmentLayer, Origin
 from launcher.planning.placement import Seat
 from launcher.planning.stencil import Stencils
-from launcher.specs import Recipe
+from launcher.specs import Host, Recipe
 
 
 class Layers:
@@ -28,13 +29,15 @@ class Layers:
         of_contract = contract.defaults(job)
         keeps_them = of_contract.keys().isdisjoint(recipe.env)
         self._defaults = {**default_variables(job), **(of_contract if keeps_them else {})}
+        self._of_hosts = {name: self._of_host(host, recipe) for name, host in job.hosts.items()}
         self._names = tuple(recipe.env)
         self._values = Stencils((("", value) for value in recipe.env.values()), shared_words)
         self._shared = {**shared_identity(job, contract), **contract.shared(job)}
 
     def of_rank(self, seat: Seat, words: Mapping[str, str], cann_log: str) -> Environment:
         """What a rank is given; its log folder of CANN is the last word it needs."""
-        return Environment({**self._defaults, **self._recipes(words), **self._shared, **self._own(seat, cann_log)})
+        below = {**self._defaults, **self._of_hosts[seat.host.name]}
+        return Environment({**below, **self._recipes(words), **self._shared, **self._own(seat, cann_log)})
 
     def of_service(self, service: Service, words: Mapping[str, str]) -> Environment:
         """What a service is given: the recipe's environment too, for its interpreter needs the same paths as ranks'."""
@@ -43,12 +46,20 @@ class Layers:
     def names(self) -> tuple[EnvironmentLayer, ...]:
         """Who gives which names to ranks, the lowest layer first; all ranks are given the same names."""
         return (
-            EnvironmentLayer(origin=Origin.DEFAULT, names=tuple(self._defaults)),
+            EnvironmentLayer(
+                origin=Origin.DEFAULT, names=(*self._defaults, *self._of_hosts[self._job.seats[0].host.name])
+            ),
             EnvironmentLayer(origin=Origin.RECIPE, names=self._names),
             EnvironmentLayer(
                 origin=Origin.CONTRACT, names=tuple({**self._shared, **self._own(self._job.seats[0], "")})
             ),
         )
+
+    def _of_host(self, host: Host, recipe: Recipe) -> Mapping[str, str]:
+        found = dict(self._contract.of_host(self._job, host))
+        if not recipe.env.keys().isdisjoint(INSTEAD_OF_IT):
+            found.pop(OF_THE_HOST, None)
+        return found
 
     def _recipes(self, words: Mapping[str, str]) -> dict[str, str]:
         return dict(zip(self._names, self._values.filled(words), strict=True))

@@ -53,6 +53,9 @@ class Place(BaseModel):
     near_cpus: tuple[tuple[str, int, tuple[int, ...]], ...] = Field(
         default=(), description="(host, device id, processors near to it) where that is known."
     )
+    addresses: tuple[tuple[str, str, str | None], ...] = Field(
+        default=(), description="(host, IP by which the others reach it, its interface with it), where that is known."
+    )
     warnings: tuple[str, ...] = Field(default=(), description="What was doubtful when hosts were looked at.")
 
     @classmethod

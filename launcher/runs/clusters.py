@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from launcher.errors import InfrastructureError
-from launcher.runs.store import home, write_file
+from launcher.runs.store import machine_directory, machine_path, write_file
 from launcher.specs import Cluster
 
 
@@ -74,8 +74,8 @@ def cluster_id(cluster: Cluster) -> str:
 
 
 def cluster_directory(cluster: str) -> Path:
-    """The folder (mode 0700) of the cluster with this id on this host."""
-    return home() / "clusters" / cluster
+    """The folder (mode 0700) of the cluster with this id on this host, of each host even where they share a home."""
+    return machine_path() / "clusters" / cluster
 
 
 def membership_path(cluster: str) -> Path:
@@ -112,9 +112,10 @@ def read_membership(cluster: str) -> Membership | None:
 def write_membership(membership: Membership) -> None:
     """Make this host a member, or change what it knows. Raises InfrastructureError when it cannot be written."""
     directory = cluster_directory(membership.id)
+    machine_directory()
     with suppress(OSError):  # which writing the file meets too, and tells
-        for folder in (directory.parent.parent, directory.parent, directory):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (directory.parent, directory):
+            folder.mkdir(mode=0o700, exist_ok=True)
     write_file(membership_path(membership.id), membership.model_dump_json(indent=1) + "\n")
 
 

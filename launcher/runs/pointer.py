@@ -1,12 +1,14 @@
-"""Where a run lives whose record is on another host: what is left of it on the machine that launched it.
+"""Where a run on several hosts lives: for the machine that launched it, and for those that share its home.
 
 It is `at` in the run's manifest (run.json): the name of the host, which is in the run's cluster.yaml, the interpreter
-there that has npu-launch, and NPU_LAUNCH_HOME there.
+there that has npu-launch, and NPU_LAUNCH_HOME there. Beside the record itself it has the host's `machine` too.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import sys
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -15,13 +17,22 @@ from launcher.runs.store import RunDirectory, home, write_file
 
 
 class At(BaseModel):
-    """The host on which a run lives, and how npu-launch is called there."""
+    """The host on which a run lives, and how npu-launch is called there.
+
+    `machine` is what that host calls itself, where this was read beside the run's record; None on other machines.
+    """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
 
     host: str
     python: str
     home: str
+    machine: str | None = None
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the run's record is in its place on this machine, which is the one that it lives on."""
+        return self.machine == os.uname().nodename
 
     @property
     def command(self) -> tuple[str, ...]:
@@ -29,8 +40,13 @@ class At(BaseModel):
         return ("env", f"NPU_LAUNCH_HOME={self.home}", self.python)
 
 
+def here(host: str) -> At:
+    """This machine, which is this host of a cluster."""
+    return At(host=host, python=sys.executable, home=str(home()), machine=os.uname().nodename)
+
+
 def pointed_at(run: RunDirectory) -> At | None:
-    """Where a run lives according to its manifest; None for one that lives where its folder is."""
+    """Where a run lives according to its manifest; None for one that has always lived where its folder is."""
     try:
         return At.model_validate(_manifest(run).get("at"))
     except ValidationError:
@@ -47,15 +63,13 @@ def point(run: str, name: str, created: float, recipe_yaml: str, cluster_yaml: s
         if not path.exists():
             write_file(path, text)
     manifest = {"version": 1, "run": run, "name": name, "created": created, **_manifest(directory)}
-    _write(directory, {**manifest, "at": at.model_dump()})
+    _write(directory, {"at": at.model_dump(exclude_none=True), **manifest})
     return directory
 
 
-def move(run: RunDirectory, at: At | None) -> None:
-    """Note that a run lives on another host now, or (None) where its folder is. Raises InfrastructureError."""
-    manifest = _manifest(run)
-    manifest.pop("at", None)
-    _write(run, manifest if at is None else {**manifest, "at": at.model_dump()})
+def move(run: RunDirectory, at: At) -> None:
+    """Note that a run lives on this host now. Raises InfrastructureError."""
+    _write(run, {**_manifest(run), "at": at.model_dump(exclude_none=True)})
 
 
 def _manifest(run: RunDirectory) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +33,18 @@ def cache_directory() -> Path:
     path = home() / "cache"
     _make_directory(path)
     return path
+
+
+def machine_directory() -> Path:
+    """What is this machine's alone, in a home that several machines may share: locks and logs of what runs here."""
+    path = machine_path()
+    _make_directory(path)
+    return path
+
+
+def machine_path() -> Path:
+    """Where that is. Machines that share a home are told apart by their names (`uname -n`)."""
+    return home() / "machines" / os.uname().nodename
 
 
 def runtime_path(of: Path | None = None) -> Path:
@@ -224,11 +236,13 @@ def all_runs() -> list[RunDirectory]:
     return [run for _, run in sorted(found, key=lambda item: (item[0], item[1].id))]
 
 
-def find_run(name: str | None, *, prefer_running: bool = False) -> RunDirectory:
+def find_run(
+    name: str | None, *, preferred: Callable[[Sequence[RunDirectory]], Sequence[RunDirectory]] | None = None
+) -> RunDirectory:
     """The run with this id, or with an id that begins so; without a name, the latest.
 
-    With `prefer_running`, where several are meant and one alone has not ended, that one. Raises UsageError when there
-    is none, or more than one, and InfrastructureError when the runs cannot be looked at.
+    Where several are meant and one alone of them is `preferred`, that one. Raises UsageError when there is none, or
+    more than one, and InfrastructureError when the runs cannot be looked at.
     """
     if name == "":
         raise UsageError("a run's name is empty", expected="a run's id or how it begins", remedy="npu-launch ps")
@@ -236,12 +250,12 @@ def find_run(name: str | None, *, prefer_running: bool = False) -> RunDirectory:
     if name is None:
         if not runs:
             raise UsageError("no runs yet", where=str(home() / "runs"), remedy="npu-launch RECIPE starts one")
-        return (_unended(runs) if prefer_running else None) or runs[-1]
+        return _sole(runs, preferred) or runs[-1]
     found = [run for run in runs if run.id == name] or [run for run in runs if run.id.startswith(name)]
     if len(found) == 1:
         return found[0]
-    if prefer_running and (unended := _unended(found)) is not None:
-        return unended
+    if (sole := _sole(found, preferred)) is not None:
+        return sole
     if found:
         names = ", ".join(run.id for run in found[: -_NAMES_SHOWN - 1 : -1])
         more = f" and {len(found) - _NAMES_SHOWN} more" if len(found) > _NAMES_SHOWN else ""
@@ -250,13 +264,12 @@ def find_run(name: str | None, *, prefer_running: bool = False) -> RunDirectory:
     raise UsageError(f"no run is called '{name}'", expected=f"one of `npu-launch ps` (latest: {latest})")
 
 
-def _unended(runs: Iterable[RunDirectory]) -> RunDirectory | None:
-    """The one run whose record has no end, if there is one alone.
-
-    The record decides and not whether somebody keeps the run: of one that has just been started nobody does yet.
-    """
-    unended = [run for run in runs if run.state().ended is None]
-    return unended[0] if len(unended) == 1 else None
+def _sole(
+    runs: Sequence[RunDirectory], preferred: Callable[[Sequence[RunDirectory]], Sequence[RunDirectory]] | None
+) -> RunDirectory | None:
+    """The one run that is preferred, if there is one alone."""
+    found = preferred(runs) if preferred is not None else ()
+    return found[0] if len(found) == 1 else None
 
 
 def _slug(name: str) -> str:

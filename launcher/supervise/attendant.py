@@ -8,22 +8,26 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import TypeVar
 
 from launcher.errors import NpuLaunchError
-from launcher.runs.events import Event, HostBack, HostFenced, Note, ShimLost, decode
+from launcher.runs.events import Event, HostBack, HostFenced, Note, ShimLost, corrected, decode
 from launcher.runs.state import AttemptState, Reach, RunState
 from launcher.runs.store import RunDirectory
 from launcher.supervise import on_host
-from launcher.supervise.belongings import Belongings, belongings
+from launcher.supervise.belongings import Belongings
 from launcher.supervise.clock_offset import ClockOffset
 from launcher.supervise.heartbeat import UNREACHABLE_AFTER, keep_in_touch
 from launcher.supervise.link import HostLink, LinkLost, Message, ShimLink
+from launcher.supervise.parcels import Parcels
 
+_Result = TypeVar("_Result")
 _log = logging.getLogger(__name__)
 _RECONNECT_PAUSE = 0.2  # seconds between attempts to reach a shim that lives but does not answer
 _IDLE_PAUSE = 2.0  # seconds between those to reach the shim of a host that has nothing of the attempt
 _SEND_TIMEOUT = 5.0  # seconds for a shim, or the agent before it, to take a message
 _ANSWER_TIMEOUT = 0.5  # seconds
+_CALL_TIMEOUT = 60.0  # seconds for what else is to be done on a host; then it is asked for again
 _CLEARING_TIMEOUT = 2 * on_host.KILL_PATIENCE
 
 
@@ -31,7 +35,7 @@ class Attendant:
     """One host. `state` is what the record says now, and `tell` writes down what happened and has it considered.
 
     `may_renew` says whether the home's lease may be renewed; `is_spread` whether ranks end with their lease. From
-    `belongings` the host gets what ranks read and it does not have.
+    `parcels` and `belongings` another host gets what only the home has.
     """
 
     def __init__(
@@ -44,9 +48,11 @@ class Attendant:
         *,
         may_renew: Callable[[], bool],
         is_spread: bool,
+        parcels: Parcels,
         belongings: Belongings,
     ) -> None:
         self.link = link
+        self._parcels = parcels
         self._belongings = belongings
         self._run = run
         self._host = host
@@ -58,7 +64,7 @@ class Attendant:
         self._clearing = asyncio.Lock()  # held while what a shim left is ended and told of, or a shim is started
         self._seen_to = 0  # the latest attempt for which there has been a shim
         self._clock = ClockOffset()
-        self._lost = ""  # why the host could not be told something last
+        self._untold: Message | None = None  # what the host could not be told, and the log says so
         self._wanted = asyncio.Event()  # the host is to run something
         self._answered = True  # the last time it was asked
         self._reset_at = -math.inf  # monotonic seconds
@@ -169,7 +175,16 @@ class Attendant:
                 await self._clear(with_shim=True)
 
     async def _is_kept(self) -> bool:
-        return await self.link.there(on_host.is_kept, self._run, self._host)
+        return await self._there(on_host.is_kept, self._run, self._host)
+
+    async def _there(self, work: Callable[..., _Result], *arguments: object) -> _Result:
+        """Call a function of ours on the host; another one that cannot read its own files is as good as lost."""
+        try:
+            return await self.link.there(work, *arguments)
+        except OSError as error:
+            if self.link.is_home:
+                raise
+            raise LinkLost(f"{self._host}: {error}") from error
 
     async def _answers(self) -> bool:
         """Whether the shim of this machine answers on its own socket."""
@@ -197,7 +212,7 @@ class Attendant:
             try:
                 if not (self.link.is_home or self._clock.is_known):
                     asked = time.time()
-                    self._on_clock(asked, await self.link.there(time.time))
+                    self._on_clock(asked, await self._there(time.time))
                 lines = await self.link.events(self._seen)
             except LinkLost as lost:
                 with suppress(LinkLost):  # the host itself: its heartbeat tells of that
@@ -207,8 +222,7 @@ class Attendant:
 
     def _take_over(self, events: Sequence[Event]) -> None:
         """Write down what the host tells, in our time."""
-        behind = self._clock.seconds
-        self._tell(*(event.model_copy(update={"time": event.time + behind}) if behind else event for event in events))
+        self._tell(*(corrected(event, self._clock.seconds) for event in events))
 
     def _on_clock(self, asked: float, theirs: float) -> None:
         words = self._clock.measure(self._host, asked, theirs, time.time())
@@ -223,7 +237,7 @@ class Attendant:
                 await asyncio.wait_for(self._wanted.wait(), _IDLE_PAUSE)
         else:
             await asyncio.sleep(_RECONNECT_PAUSE)
-        words = await self.link.there(on_host.last_words, self._run, self._host, self._seen)
+        words = await self._there(on_host.last_words, self._run, self._host, self._seen)
         if words is None:
             return
         self._take_over(words)
@@ -244,9 +258,9 @@ class Attendant:
         """
         try:
             if with_shim:
-                ending = self.link.there(on_host.end_shim, self._run, self._host)
+                ending = self._there(on_host.end_shim, self._run, self._host)
             else:
-                ending = self.link.there(on_host.end_what_is_left, self._run)
+                ending = self._there(on_host.end_what_is_left, self._run)
             left = await asyncio.wait_for(ending, _CLEARING_TIMEOUT)
         except asyncio.TimeoutError:  # the environment of such a process cannot be read either
             if not self.link.is_home:
@@ -285,9 +299,9 @@ class Attendant:
                 await self._see_to_shim(message["attempt"])
             await asyncio.wait_for(self.link.send(message), _SEND_TIMEOUT)
         except (LinkLost, asyncio.TimeoutError) as lost:
-            if str(lost) != self._lost:
-                self._lost = str(lost)
-                _log.warning("%s cannot be told to %s: %s", self._host, message["op"], lost)
+            if message is not self._untold:
+                self._untold = message
+                _log.warning("%s cannot be told to %s yet: %r", self._host, message["op"], lost)
             return False
         except (NpuLaunchError, OSError) as error:
             self._note(f"host {self._host}: {error}")
@@ -300,21 +314,17 @@ class Attendant:
             return
         async with self._clearing:
             if not self.link.is_home:
-                files = await asyncio.to_thread(_files_of, self._run, number)
-                await self.link.there(on_host.deliver, self._run, on_host.home_mark(self._run), files)
-                for path in await asyncio.to_thread(belongings, self._run.layout.attempt(number).plan):
-                    await self._belongings.bring(self.link, path)
+                parcel = await self._parcels.of(number, self._host)
+                delivering = self.link.there(on_host.deliver, self._run, on_host.home_mark(self._run), parcel.files)
+                await asyncio.wait_for(delivering, _CALL_TIMEOUT)
+                for path in parcel.belongings:
+                    await self._belongings.bring(self.link, path, number)
             state = self._state()
             has_begun = any(rank.host == self._host and rank.attempt == number for rank in state.ranks.values())
             if state.attempt is not None and state.attempt.number == number:
                 has_begun |= self._host in state.attempt.ready_hosts
-            await self.link.there(
+            starting = self.link.there(
                 on_host.see_to_shim, self._run, self._host, number, self._seen, has_begun, self._is_spread
             )
+            await asyncio.wait_for(starting, _CALL_TIMEOUT)
             self._seen_to = number
-
-
-def _files_of(run: RunDirectory, number: int) -> dict[str, bytes]:
-    """What every host reads of an attempt: the plan, and the rank table where there is one."""
-    layout = run.layout.attempt(number)
-    return {str(path): path.read_bytes() for path in (layout.plan, layout.rank_table) if path.exists()}

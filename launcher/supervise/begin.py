@@ -18,10 +18,10 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
 
-from launcher import errors
 from launcher.errors import InfrastructureError, NpuLaunchError
 from launcher.hosts.reach import Reach
 from launcher.runs.clusters import cluster_id
+from launcher.runs.pointer import here, move, pointed_at
 from launcher.runs.store import RunDirectory, all_runs, home, write_file
 from launcher.specs import Cluster, Recipe, dump_yaml, load_cluster, load_recipe
 from launcher.supervise import taken
@@ -32,7 +32,8 @@ from launcher.supervise.mirror.keeping import adopt as adopt_copy
 from launcher.supervise.mirror.keeping import copy_of, mirrored_runs
 from launcher.supervise.on_ray.terms import own_membership
 from launcher.supervise.sights import Sights
-from launcher.supervise.spread import headed_by
+from launcher.supervise.spread import headed_by, home_host
+from launcher.supervise.told_errors import heard, told
 
 _LIMIT: Final = 60.0  # seconds for the home to begin a run; a slow disk takes a few
 _TAKEN_LIMIT: Final = 20.0  # seconds for a host to say what is taken
@@ -87,7 +88,7 @@ def begin_at_home(home: Reach, python: Sequence[str], message: Beginning) -> tup
     try:
         found = json.loads(answer.stdout.decode(errors="replace").strip().rpartition("\n")[2])
         if "error" in found:
-            raise _as_error(found["error"])
+            raise heard(found["error"])
         return str(found["run"]), tuple(map(str, found["warnings"]))
     except (ValueError, LookupError, TypeError):
         said = (answer.stderr or answer.stdout).decode(errors="replace").strip()[-500:]
@@ -110,25 +111,7 @@ def _answer(message: bytes) -> dict[str, Any]:
         run, plan = begin(recipe, cluster, asked.name, asked.sights, elsewhere)
         return {"run": run.id, "warnings": list(plan.warnings)}
     except NpuLaunchError as error:
-        return {"error": _as_json(error)}
-
-
-def _as_json(error: NpuLaunchError) -> dict[str, str]:
-    return {
-        "kind": next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ == errors.__name__),
-        "what": error.what,
-        "where": error.where,
-        "expected": error.expected,
-        "remedy": error.remedy,
-    }
-
-
-def _as_error(said: Mapping[str, str]) -> NpuLaunchError:
-    kind = getattr(errors, said["kind"], InfrastructureError)
-    if not (isinstance(kind, type) and issubclass(kind, NpuLaunchError)):
-        kind = InfrastructureError
-    error: NpuLaunchError = kind(said["what"], where=said["where"], expected=said["expected"], remedy=said["remedy"])
-    return error
+        return {"error": told(error)}
 
 
 def adopt(mirrored: Sequence[str] = ()) -> tuple[str, ...]:
@@ -141,6 +124,9 @@ def adopt(mirrored: Sequence[str] = ()) -> tuple[str, ...]:
         if known.run.id in mirrored:
             _take_home(known.run)
     for run in all_runs():
+        at = pointed_at(run)
+        if at is not None and not at.is_here and not (run.id in mirrored and _take_shared_home(run)):
+            continue
         if run.state().ended is None and not run.is_supervised():
             ensure_kept(run)
             adopted.append(run.id)
@@ -151,9 +137,25 @@ def _take_home(run: RunDirectory) -> None:
     """Make this host the home of a run whose record is copied here: from now on the first host of its cluster."""
     path = copy_of(run).cluster
     if path.exists():
-        cluster = load_cluster(path)
-        write_file(path, dump_yaml(headed_by(cluster, own_membership(cluster_id(cluster)).me)))
+        _head(path)
     adopt_copy(run)
+    move(run, here(home_host(load_cluster(run.layout.cluster)).name))
+
+
+def _take_shared_home(run: RunDirectory) -> bool:
+    """Make this host the home of a run whose record is here, in a home that hosts share, unless it is supervised."""
+    if run.is_supervised():
+        return False
+    move(run, here(_head(run.layout.cluster)))
+    return True
+
+
+def _head(path: Path) -> str:
+    """Have this host be the first in a cluster.yaml; its name there."""
+    cluster = load_cluster(path)
+    me = own_membership(cluster_id(cluster)).me
+    write_file(path, dump_yaml(headed_by(cluster, me)))
+    return me
 
 
 def main() -> None:

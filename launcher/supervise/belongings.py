@@ -7,20 +7,22 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import os
 import shutil
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from launcher.errors import InfrastructureError
-from launcher.runs.store import home
 from launcher.supervise.link import HostLink
 
-_PIECE: Final = 4 << 20  # bytes that travel at once; larger ones are no quicker, and a supervisor holds one a host
+_PIECE: Final = 4 << 20  # bytes that travel in one call; larger ones are no quicker
+_AT_ONCE = 8  # pieces on their way to all hosts: Ray keeps them in a store of 80 MiB
+_PIECE_TIMEOUT = 60.0  # seconds for one: who waits for a host that hangs keeps the others waiting
+
+_COMPILED: Final = "__pycache__"  # each host's Python makes its own, for the times that its files have
 
 
 @dataclass(frozen=True)
@@ -37,47 +39,40 @@ class Part:
     target: str = ""
 
 
-def belongings(plan_file: Path) -> tuple[str, ...]:
-    """The files and folders that the ranks of a plan read: the checkpoint they resume from, and a snapshot of code.
-
-    Raises OSError.
-    """
-    plan: dict[str, Any] = json.loads(plan_file.read_bytes())
-    snapshots = f"{home()}/code/"
-    code = {
-        snapshots + word.removeprefix(snapshots).partition("/")[0]
-        for process in (*plan["ranks"], *plan["services"])
-        for word in process["argv"]
-        if word.startswith(snapshots)
-    }
-    resume = plan["resume_from"]
-    return (*sorted(code), *([] if resume is None else [resume]))
-
-
 class Belongings:
-    """Looks at each thing once, however many hosts it goes to."""
+    """Of each attempt, looks at each thing once, however many hosts it goes to."""
 
     def __init__(self) -> None:
         self._parts: dict[str, asyncio.Task[tuple[Part, ...]]] = {}
+        self._attempt = 0  # that these are of
+        self._travelling = asyncio.Semaphore(_AT_ONCE)
 
-    async def bring(self, link: HostLink, path: str) -> int:
+    async def bring(self, link: HostLink, path: str, attempt: int) -> int:
         """See to it that a host has what lies at `path` here, at the home; the bytes that travelled.
 
-        What is not here either is nobody's to bring. Raises LinkLost, OSError of either side, and InfrastructureError.
+        What is not here either is nobody's to bring. Raises LinkLost, asyncio.TimeoutError, OSError of either side, and
+        InfrastructureError.
         """
         if link.is_home:
             return 0
-        if path not in self._parts:
-            self._parts[path] = asyncio.create_task(asyncio.to_thread(parts_of, path))
-        parts = await asyncio.shield(self._parts[path])
+        parts = await self._parts_at(path, attempt)
         missing = await link.there(missing_parts, path, parts)
         for part in missing:
             for offset in range(0, part.size, _PIECE):
-                piece = await asyncio.to_thread(read_piece, path, part, offset)
-                await link.there(write_piece, path, part, offset, piece)
+                async with self._travelling:
+                    piece = await asyncio.to_thread(read_piece, path, part, offset)
+                    await asyncio.wait_for(link.there(write_piece, path, part, offset, piece), _PIECE_TIMEOUT)
         if missing:
             await link.there(finish, path, missing)
         return sum(part.size for part in missing)
+
+    async def _parts_at(self, path: str, attempt: int) -> tuple[Part, ...]:
+        """What lies there now; a later attempt may find something else under the same name."""
+        if self._attempt != attempt:
+            self._attempt, self._parts = attempt, {}
+        if path not in self._parts:
+            self._parts[path] = asyncio.create_task(asyncio.to_thread(parts_of, path))
+        return await asyncio.shield(self._parts[path])
 
 
 def parts_of(path: str) -> tuple[Part, ...]:
@@ -136,7 +131,7 @@ def _files(path: Path) -> Iterator[tuple[str, Path]]:
     if path.is_file():
         yield "", path
     for folder, folders, names in os.walk(path):
-        folders.sort()
+        folders[:] = sorted(name for name in folders if name != _COMPILED)
         for name in sorted([*names, *(name for name in folders if Path(folder, name).is_symlink())]):
             file = Path(folder, name)
             yield str(file.relative_to(path)), file

@@ -5,16 +5,21 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
 from launcher.errors import InfrastructureError
 from launcher.hosts.tagged import DIRECTORY_TAG, TAGS
+from launcher.runs.pointer import pointed_at
 from launcher.runs.store import RunDirectory, home
 
 _SHIM = Path(__file__).with_name("shim")
+_PATIENCE = 40.0  # seconds for a keeper to take a run; who has it begun from afar waits a little longer
+_PAUSE = 0.05  # seconds between looks at whether it has
 _NOWHERE = "-"  # for a shim: other hosts may go on with the run when nothing is heard of its supervisor
+_FORK = "import os, sys; os.fork() and os._exit(0); os.execv(sys.argv[1], sys.argv[1:])"
 _NO_CLAIMS: Mapping[str, int] = MappingProxyType({})
 _NO_TAG: Mapping[str, str] = MappingProxyType({})
 
@@ -27,12 +32,14 @@ def start_shim(
     claims: Mapping[str, int] = _NO_CLAIMS,
     *,
     is_spread: bool = False,
+    has_parent: bool = True,
 ) -> subprocess.Popen[bytes]:
     """Start the shim of this machine and return when it has the host's lock: from then on the run is kept.
 
     `after` is the number of the last event that the record has of the host; `claims` are locks that the caller has for
     the shim, path to descriptor, and the shim has too from then on. The ranks of a run that `is_spread` end with their
-    lease. Raises InfrastructureError.
+    lease. Without a parent it is nobody's child: a Ray that is not ours may kill the children of an actor that ends.
+    Raises InfrastructureError.
     """
     plan = run.layout.attempt(attempt).plan
     kept_here = _NOWHERE if is_spread else run.path
@@ -41,6 +48,8 @@ def start_shim(
     try:
         argv = [sys.executable, "-I", "-S", str(_SHIM), host, str(after), *map(str, paths), str(write)]
         argv += [f"{descriptor}:{path}" for path, descriptor in claims.items()]
+        if not has_parent:
+            argv = [sys.executable, "-I", "-S", "-c", _FORK, *argv]
         tag = {DIRECTORY_TAG: str(run.path)}
         process = _start_detached(argv, run.shim_log(host), tag, pass_fds=(write, *claims.values()))
     except BaseException:
@@ -51,21 +60,42 @@ def start_shim(
     with os.fdopen(read, "rb") as ready:
         if ready.read(1):
             return process
-    said = run.shim_log(host).read_text(errors="replace").strip().splitlines()
-    raise InfrastructureError(
-        f"the process that keeps the ranks did not start: {said[-1] if said else 'it said nothing'}",
-        where=str(run.shim_log(host)),
-    )
+    raise _did_not_start("the process that keeps the ranks", run.shim_log(host))
 
 
-def start_keeper(run: RunDirectory) -> None:
+def _did_not_start(what: str, log: Path) -> InfrastructureError:
+    """A process that has ended at once, with its last words."""
+    said = log.read_text(errors="replace").strip().splitlines()
+    return InfrastructureError(f"{what} did not start: {said[-1] if said else 'it said nothing'}", where=str(log))
+
+
+def start_keeper(run: RunDirectory) -> subprocess.Popen[bytes]:
     """Start a keeper; it supervises as soon as the run's lock is free."""
-    _start_detached([sys.executable, "-m", "launcher.supervise.keeper", str(run.path)], run.supervisor_log)
+    return _start_detached([sys.executable, "-m", "launcher.supervise.keeper", str(run.path)], run.supervisor_log)
+
+
+def have_it_kept(run: RunDirectory) -> None:
+    """Start a keeper and return when it has the run: of one that nobody has, people are told that it is lost.
+
+    Raises InfrastructureError.
+    """
+    keeper = start_keeper(run)
+    deadline = time.monotonic() + _PATIENCE
+    while not run.is_supervised():
+        if keeper.poll() == 0:  # it has come to the end of the run already
+            return
+        if keeper.returncode is not None or time.monotonic() > deadline:
+            raise _did_not_start("the process that keeps the run", run.supervisor_log)
+        time.sleep(_PAUSE)
 
 
 def ensure_kept(run: RunDirectory) -> None:
-    """Start another keeper for a run that has lost all its supervisors; two at once do no harm, one holds the lock."""
-    if not run.is_supervised():
+    """Start another keeper for a run that has lost all its supervisors; two at once do no harm, one holds the lock.
+
+    A machine that shares the home of the run, and is not the one that it lives on, starts none.
+    """
+    at = pointed_at(run)
+    if (at is None or at.is_here) and not run.is_supervised():
         start_keeper(run)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 
 from launcher.runs.events import Event, HostBack, HostSuspected, HostUnreachable
@@ -43,6 +43,14 @@ def change_of_reach(host: str, before: Reach | None, now: Reach | None, heard: f
     if now is Reach.UNREACHABLE:
         return HostUnreachable(time=time, host=host, heard=heard)
     return HostSuspected(time=time, host=host) if now is Reach.SUSPECTED else HostBack(time=time, host=host)
+
+
+def is_cut_off(silences: Collection[float], lease: float) -> bool:
+    """Whether the home has to take its own ranks for another's, when other busy hosts were silent for so many seconds.
+
+    Nobody answers for the time of a lease, or for as long as it takes to give a host up where a lease is shorter.
+    """
+    return bool(silences) and min(silences) > max(lease, UNREACHABLE_AFTER)
 
 
 async def keep_in_touch(

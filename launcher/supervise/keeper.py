@@ -107,7 +107,9 @@ class Keeper:
                 error = self._asking.exception()
                 if error is None:
                     await supervisor.write_down()
-                    return supervision.done()
+                    if supervision.done():  # meanwhile
+                        break
+                    return False
                 self._on_no_ray(error, supervisor.note)
             await supervision
             return True

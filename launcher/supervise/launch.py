@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
-import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 
 from launcher.errors import InfrastructureError, NpuLaunchError, UsageError
 from launcher.hosts import check_hosts
@@ -19,17 +16,19 @@ from launcher.hosts.preflight.wording import in_one_line
 from launcher.hosts.program import check_program
 from launcher.planning import LaunchPlan
 from launcher.runs.events import Event, RunEnded, Slot
+from launcher.runs.pointer import here, move
 from launcher.runs.record import Lock, is_held
 from launcher.runs.state import RankPhase, RunPhase, RunState
 from launcher.runs.store import RunDirectory, create_run, example_run, make_runtime_directory
 from launcher.specs import Cluster, Framework, Recipe, dump_yaml, load_recipe
 from launcher.specs.choices import Preflight
 from launcher.supervise.claims import Allotment, Claimed, Taken, foresee, foresee_block, taken_slots
-from launcher.supervise.detached import ensure_kept, start_keeper, start_shim
+from launcher.supervise.converse import converse
+from launcher.supervise.detached import ensure_kept, have_it_kept, start_keeper, start_shim
 from launcher.supervise.line import Line, claim_when_free, no_line
 from launcher.supervise.preparation import attempt_started, first_events, plan_attempt, prepare_attempt, read_specs
 from launcher.supervise.sights import Sights, keep_sights
-from launcher.supervise.spread import is_spread
+from launcher.supervise.spread import home_host, is_spread
 
 _log = logging.getLogger(__name__)
 
@@ -68,6 +67,12 @@ def start(
     unless it is given; `warn` hears in a line each what it and the plan find doubtful. Raises SpecError, PlanError,
     PreflightError or InfrastructureError, and KeyboardInterrupt out of the line; nothing is left behind then.
     """
+    if is_spread(cluster):
+        raise UsageError(
+            f"cluster {cluster.name} is not this machine alone",
+            expected="a cluster that is, of which no other host has to be brought up",
+            remedy="launcher.launch(recipe, cluster) starts a run on any cluster",
+        )
     _look(recipe, cluster, preflight, warn)
     with claim_when_free(recipe, cluster, line) as claimed:
         now = time.time()
@@ -101,11 +106,12 @@ def begin(
     now = time.time()
     run = create_run(name, dump_yaml(recipe.resolved()), dump_yaml(cluster), now)
     try:
+        move(run, here(home_host(cluster).name))
         keep_sights(run, sights)
         allotment = foresee(recipe, cluster, run.id, frozenset(), elsewhere)
         launch_plan = prepare_attempt(run, recipe, cluster, 1, allotment)
         _record(run, first_events(launch_plan, recipe, name, now))
-        _have_it_kept(run)
+        have_it_kept(run)
     except (NpuLaunchError, OSError):
         shutil.rmtree(run.path, ignore_errors=True)
         raise
@@ -161,7 +167,7 @@ def rerun(
         finally:
             lock.release()
     if spread:
-        _have_it_kept(run)
+        have_it_kept(run)
     for warning in launch_plan.warnings:
         warn(warning)
 
@@ -195,7 +201,7 @@ def _look(
 def _dismiss_shims(run: RunDirectory, state: RunState) -> None:
     """Have shims of an ended run end, which would stay, and keep its devices, for a minute if nobody dismissed them."""
     for host in state.hosts:
-        _tell(run.shim_socket(host), {"op": "leave"})
+        converse(run.shim_socket(host), {"op": "leave"})
     deadline = time.monotonic() + _PATIENCE
     while any(is_held(run.shim_lock(host)) for host in state.hosts) and time.monotonic() < deadline:
         time.sleep(_PAUSE)
@@ -239,13 +245,13 @@ def request_stop(run: RunDirectory, by: str) -> None:
     began = time.monotonic()
     shims_told = False
     while not (state := run.state()).phase.ended:
-        if _tell(run.control_socket(), {"op": "stop", "by": by}) == b"ok\n":
+        if converse(run.control_socket(), {"op": "stop", "by": by}) == b"ok\n":
             return
         waited = time.monotonic() - began
         if waited >= _PATIENCE and not shims_told:
             shims_told = True
             for host in state.hosts:
-                _tell(run.shim_socket(host), {"op": "stop", "reason": f"stopped by {by}"})
+                converse(run.shim_socket(host), {"op": "stop", "reason": f"stopped by {by}"})
             ensure_kept(run)
         if waited >= _LONG_PATIENCE:
             raise InfrastructureError(
@@ -301,29 +307,3 @@ def _record(run: RunDirectory, events: Sequence[Event]) -> None:
         error = writer.append(events)
         if error is not None:
             raise InfrastructureError(f"cannot write the record: {error}", where=str(run.layout.events))
-
-
-def _have_it_kept(run: RunDirectory) -> None:
-    """Start a keeper and return when it has the run: of one that nobody has, people are told that it is lost.
-
-    Raises InfrastructureError.
-    """
-    start_keeper(run)
-    deadline = time.monotonic() + _LONG_PATIENCE
-    while not run.is_supervised():
-        if time.monotonic() > deadline:
-            raise InfrastructureError("the process that keeps the run did not start", where=str(run.supervisor_log))
-        time.sleep(_PAUSE)
-
-
-def _tell(path: Path, message: Mapping[str, str]) -> bytes:
-    """Send one message to a unix socket; the answer, which is empty when nobody took it or gives one."""
-    try:
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(5)
-            connection.connect(str(path))
-            connection.sendall(json.dumps(message).encode() + b"\n")
-            connection.shutdown(socket.SHUT_WR)
-            return connection.recv(16)
-    except OSError:
-        return b""

@@ -6,14 +6,14 @@ import os
 import secrets
 import signal
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from launcher.errors import InfrastructureError
 from launcher.hosts.tagged import tagged_processes
 from launcher.runs.events import Event, HostReady, ProcessStarted
-from launcher.runs.record import RecordReader, is_held
+from launcher.runs.record import Lock, RecordReader, is_held
 from launcher.runs.store import RunDirectory, make_runtime_directory, remove_runtime_directory, write_file
 from launcher.supervise.detached import start_shim
 
@@ -30,17 +30,21 @@ def see_to_shim(run: RunDirectory, host: str, attempt: int, seen: int, has_begun
     """Start a shim, with this attempt, where there is none and none has died of the attempt.
 
     `seen` is the number of the last event that the record has of the host, and `has_begun` whether the record knows of
-    processes of the attempt here. What a shim before it left behind is ended first. Raises InfrastructureError.
+    processes of the attempt here. What a shim before it left behind is ended first. Raises InfrastructureError and
+    OSError.
     """
-    if is_kept(run, host) or has_begun:
-        return
-    told = (event for event in _unread_journal(run, host, seen) if isinstance(event, (HostReady, ProcessStarted)))
-    if any(event.attempt == attempt for event in told):
-        return
-    if run.shim_lock(host).exists():
-        end_what_is_left(run)
-    make_runtime_directory()
-    start_shim(run, host, attempt, seen, is_spread=is_spread)
+    with _only_one(
+        run.shim_lock(host).with_name("starting.lock")
+    ):  # a supervisor that died, or gave this call up, may have somebody at it still
+        if is_kept(run, host) or has_begun:
+            return
+        told = (event for event in _unread_journal(run, host, seen) if isinstance(event, (HostReady, ProcessStarted)))
+        if any(event.attempt == attempt for event in told):
+            return
+        if run.shim_lock(host).exists():
+            end_what_is_left(run)
+        make_runtime_directory()
+        start_shim(run, host, attempt, seen, is_spread=is_spread, has_parent=False).wait()
 
 
 def last_words(run: RunDirectory, host: str, seen: int) -> list[Event] | None:
@@ -134,6 +138,18 @@ def _write_whole(path: Path, content: bytes) -> None:
     except OSError:
         partial.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def _only_one(path: Path) -> Iterator[None]:
+    """Wait for the lock of a file, and hold it. Raises OSError."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = Lock(path)
+    lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _unread_journal(run: RunDirectory, host: str, seen: int) -> list[Event]:

@@ -23,6 +23,13 @@ def read_specs(run: RunDirectory) -> tuple[Recipe, Cluster]:
     return load_recipe(run.layout.recipe), load_cluster(run.layout.cluster)
 
 
+def last_plan(run: RunDirectory) -> Path | None:
+    """Where the plan of the run's latest attempt that has one lies."""
+    numbers = (int(path.name) for path in run.layout.attempts.glob("*") if path.name.isdecimal())
+    plans = (run.layout.attempt(number).plan for number in sorted(numbers, reverse=True))
+    return next((path for path in plans if path.exists()), None)
+
+
 def first_events(launch_plan: LaunchPlan, recipe: Recipe, name: str, created: float) -> list[Event]:
     """What the record of a new run of this name begins with; `created` is when that was (seconds since the epoch)."""
     return [

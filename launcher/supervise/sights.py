@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -16,10 +16,12 @@ from launcher.hosts.affinity import near_cpus
 from launcher.hosts.reach import Reach, ThisMachine
 from launcher.hosts.reading.device_nodes import node_ids
 from launcher.hosts.set_env import host_environment
-from launcher.hosts.this_machine import device_ids, is_this_machine, machine_root
+from launcher.hosts.this_machine import device_ids, machine_root
 from launcher.planning.model import HostEnvironment
+from launcher.planning.ranktable.addresses import parse_ip
 from launcher.runs.store import RunDirectory, cache_directory, write_file
 from launcher.specs import Binding, Cluster, Host, Recipe
+from launcher.supervise.spread import is_spread
 
 _TOPOLOGY_LIMIT: Final = 5.0  # seconds; npu-smi takes less than one on a healthy host
 _NODES_LIMIT: Final = 5.0  # seconds
@@ -28,8 +30,9 @@ _NODES: Final = "cd /dev && ls -d davinci[0-9]* 2>/dev/null; :"
 
 
 class Sights(BaseModel):
-    """The NPUs that are there, what CANN's set_env.sh leaves, and the processors near to each NPU, by host.
+    """The NPUs that are there, what CANN's set_env.sh leaves, the processors near to each NPU, addresses; by host.
 
+    An address is the IP by which the others reach a host, with the host's interface that has it (None: none was seen).
     Hosts of which nothing is known are left out; `warnings` say what was doubtful.
     """
 
@@ -38,6 +41,7 @@ class Sights(BaseModel):
     devices_there: tuple[tuple[str, tuple[int, ...]], ...] = ()
     host_environments: tuple[HostEnvironment, ...] = ()
     near_cpus: tuple[tuple[str, int, tuple[int, ...]], ...] = ()
+    addresses: tuple[tuple[str, str, str | None], ...] = ()
     warnings: tuple[str, ...] = ()
 
     def as_place(self) -> dict[str, Any]:
@@ -45,17 +49,15 @@ class Sights(BaseModel):
         return {name: getattr(self, name) for name in type(self).model_fields}
 
 
-def sights_of(recipe: Recipe, cluster: Cluster, reach: Callable[[Host], Reach]) -> Sights:
-    """What is seen of all hosts, over the ways that lead there.
+def sights_of(recipe: Recipe, cluster: Cluster, reach: Callable[[Host], Reach], ips: Mapping[str, str]) -> Sights:
+    """What is seen of all hosts, over the ways that lead there; `ips` are what they reach each other by.
 
     Raises PreflightError when a set_env.sh that is there does not work, InfrastructureError for a host out of reach.
     """
-    if cluster.is_cpu:
-        return Sights()
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(min(len(cluster.hosts), _HOSTS_AT_ONCE), thread_name_prefix="sights") as pool:
-        each = pool.map(lambda host: _seen_there(recipe, cluster, host, reach(host)), cluster.hosts)
+        each = pool.map(lambda host: _seen_there(recipe, cluster, host, reach(host), ips[host.name]), cluster.hosts)
         return _together(tuple(each))
 
 
@@ -66,7 +68,9 @@ def sights_here(recipe: Recipe, cluster: Cluster, run: RunDirectory) -> Sights:
     (ASCEND_HOME_PATH), or the installer's own place. Raises as `sights_of` does.
     """
     host = cluster.hosts[0]
-    if cluster.is_cpu or len(cluster.hosts) > 1 or not is_this_machine(host.address):
+    if is_spread(cluster):
+        return Sights(addresses=resolved_addresses(cluster))
+    if cluster.is_cpu:
         return Sights()
     nodes = device_ids(machine_root())
     return _seen(recipe, cluster, host, ThisMachine(), nodes, _cann_of(run) or os.environ.get("ASCEND_HOME_PATH"))
@@ -91,10 +95,30 @@ def kept_sights(run: RunDirectory) -> Sights | None:
         ) from error
 
 
-def _seen_there(recipe: Recipe, cluster: Cluster, host: Host, reach: Reach) -> Sights:
+def resolved_addresses(cluster: Cluster) -> tuple[tuple[str, str, None], ...]:
+    """The hosts' addresses, for a `Place`, as this machine resolves them where one is a name; nothing if it cannot."""
+    if all(parse_ip(host.address) for host in cluster.hosts):
+        return ()
+    from launcher.supervise.fleet.choice import addresses
+
     try:
+        return tuple((name, member.ip, None) for name, member in addresses(cluster).items())
+    except InfrastructureError:
+        return ()
+
+
+def _seen_there(recipe: Recipe, cluster: Cluster, host: Host, reach: Reach, ip: str) -> Sights:
+    from launcher.hosts.survey import interfaces_of
+
+    try:
+        there = interfaces_of(reach, host.python, _NODES_LIMIT)
+        own = next((name for name, owned in there.items() if parse_ip(ip) in map(parse_ip, owned)), None)
+        address = ((host.name, ip, own),)
+        if cluster.is_cpu:
+            return Sights(addresses=address)
         answer = reach.run(["sh", "-c", _NODES], timeout=_NODES_LIMIT)
-        return _seen(recipe, cluster, host, reach, node_ids(answer.stdout.decode(errors="replace").split()), None)
+        seen = _seen(recipe, cluster, host, reach, node_ids(answer.stdout.decode(errors="replace").split()), None)
+        return seen.model_copy(update={"addresses": address})
     finally:
         reach.close()
 
@@ -136,6 +160,7 @@ def _together(each: Sequence[Sights]) -> Sights:
         devices_there=tuple(nodes for sights in each for nodes in sights.devices_there),
         host_environments=tuple(groups),
         near_cpus=tuple(near for sights in each for near in sights.near_cpus),
+        addresses=tuple(address for sights in each for address in sights.addresses),
         warnings=tuple(warning for sights in each for warning in sights.warnings),
     )
 

@@ -33,9 +33,11 @@ from launcher.supervise.claims import Taken, foresee, without_taken
 from launcher.supervise.classify import LINES, classify
 from launcher.supervise.control import serve_control
 from launcher.supervise.gather.evidence import Evidence
-from launcher.supervise.heartbeat import UNREACHABLE_AFTER
+from launcher.supervise.gather.outcome import Limits
+from launcher.supervise.heartbeat import is_cut_off
 from launcher.supervise.link import HostLink
 from launcher.supervise.mirror import LogMirror, RecordMirror
+from launcher.supervise.parcels import Parcels
 from launcher.supervise.policy import Classify, Decision, EndRun, Fence, Go, Restart, StopAttempt, Wait, decide
 from launcher.supervise.preparation import attempt_started, prepare_attempt, read_specs
 from launcher.supervise.recorder import Recorder
@@ -76,6 +78,7 @@ class Supervisor:
         self._logs = LogMirror(run, lambda: self._state, self._link_of, self._tell)
         self._record_copy = RecordMirror(run, home_host(self._cluster).name, lambda: self._state, self._links)
         self._is_spread = is_spread(self._cluster)
+        self._parcels = Parcels(run)
         self._belongings = Belongings()
         self._evidence = Evidence(run, self._links, self.note)
         self._attendants: dict[str, Attendant] = {}
@@ -86,7 +89,7 @@ class Supervisor:
     async def supervise(self) -> RunState:
         """Until the run has ended; the caller holds the run's lock. Cancel it to hand the run over."""
         self._record(SupervisorChanged(time=time.time(), by=self._by, pid=os.getpid()))
-        control = await serve_control(self._run.control_socket(), self._on_stop)
+        control = await serve_control(self._run.control_socket(), self._on_stop, self._on_gather)
         try:
             self._attend()
             self._take_up()
@@ -142,6 +145,7 @@ class Supervisor:
                     self._tell,
                     may_renew=lambda: not self._is_cut_off(),
                     is_spread=self._is_spread,
+                    parcels=self._parcels,
                     belongings=self._belongings,
                 )
                 self._attendants[host] = attendant
@@ -150,15 +154,11 @@ class Supervisor:
                     self._begin(self._logs.follow(host))
 
     def _is_cut_off(self) -> bool:
-        """Whether no other busy host has been heard of for the time of a lease: they may be another's by now.
-
-        One that is only suspected may be silent for longer than a short lease.
-        """
+        """Whether the other busy hosts may be another's by now."""
         attempt = self._state.attempt
         busy = [self._attendants[host] for host in attempt.busy_hosts] if attempt is not None else []
-        others = [attendant for attendant in busy if not attendant.link.is_home]
-        limit = max(self._recipe.lease, UNREACHABLE_AFTER)
-        return bool(others) and all(time.monotonic() - other.heard > limit for other in others)
+        silences = [time.monotonic() - attendant.heard for attendant in busy if not attendant.link.is_home]
+        return is_cut_off(silences, self._recipe.lease)
 
     def _link_of(self, host: str) -> HostLink | None:
         attendant = self._attendants.get(host)
@@ -269,6 +269,9 @@ class Supervisor:
 
     async def _restart(self, decided: Decided) -> None:
         """Begin the next attempt. What stands in the way ends the run: at once, or when the other ranks have ended."""
+        elsewhere = await self._taken_elsewhere()
+        if self._state.pending is not decided:  # it has been called off meanwhile
+            return
         assert self._state.attempt is not None
         number = self._state.attempt.number + 1
         try:
@@ -281,7 +284,6 @@ class Supervisor:
                 ranks = self._state.attempt.ranks
             seats = seats_beside(self._state, self._cluster, decided.ranks, gone) if decided.ranks is not None else None
             may_not = gone if seats is None else frozenset()
-            elsewhere = await self._taken_elsewhere()
             allotment = foresee(recipe, self._cluster, self._run.id, may_not, elsewhere)
             plan = prepare_attempt(self._run, recipe, self._cluster, number, allotment, ranks, seats)
         except (NpuLaunchError, OSError) as error:
@@ -293,8 +295,11 @@ class Supervisor:
         self._take_up()
 
     async def _taken_elsewhere(self) -> dict[str, Taken]:
-        """What other hosts say is taken there; those that do not answer are not used anyhow."""
-        links = {host: link for host, link in self._links().items() if not link.is_home}
+        """What other hosts of the cluster say is taken there, spares too; the shim refuses what is not known here."""
+        known = self._links()
+        each = {host.name: known.get(host.name) or self._link_to(host.name) for host in self._cluster.hosts}
+        lost = {host for host, unwell in self._state.unwell_hosts.items() if unwell.reach is Reach.UNREACHABLE}
+        links = {host: link for host, link in each.items() if not link.is_home and host not in lost}
         asked = (asyncio.wait_for(link.there(taken_here, self._run.id), _ASKING) for link in links.values())
         answers = await asyncio.gather(*asked, return_exceptions=True)
         return {host: found for host, found in zip(links, answers, strict=True) if isinstance(found, Taken)}
@@ -334,3 +339,10 @@ class Supervisor:
             return False
         self._tell(StopRequested(time=time.time(), by=by))
         return True
+
+    async def _on_gather(self, number: int, limit: int) -> str:
+        """Somebody asks for the evidence of an attempt; what came of it. Raises ValueError for no attempt."""
+        attempt = next((each for each in self._state.attempts if each.number == number), None)
+        if attempt is None:
+            raise ValueError(number)
+        return (await self._evidence.on_request(attempt, Limits(host_bytes=limit))).model_dump_json()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from launcher.cli.homes import unended
 from launcher.cli.main import main
 from launcher.cli.wording import cut, ranks_pattern
 from launcher.errors import InfrastructureError, UsageError
@@ -24,8 +25,8 @@ def test_the_one_run_that_has_not_ended_is_preferred_where_asked_for(author: Aut
     alive = author.run("job", age=2000)
     author.succeeded("job")
     latest = author.succeeded("job")
-    assert find_run(None, prefer_running=True).id == alive.id
-    assert find_run("job", prefer_running=True).id == alive.id
+    assert find_run(None, preferred=unended).id == alive.id
+    assert find_run("job", preferred=unended).id == alive.id
     assert find_run(None).id == latest.id
 
 

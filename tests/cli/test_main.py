@@ -15,7 +15,7 @@ from launcher.cli.main import app, main, with_command
 from launcher.errors import ExitCode, InfrastructureError, UsageError
 
 COMMANDS = (
-    *("run", "plan", "check", "ps", "status", "logs", "stop", "rerun", "up", "down"),
+    *("run", "plan", "check", "ps", "status", "logs", "gather", "stop", "rerun", "up", "down"),
     *("ranktable", "schema", "discover"),
 )
 

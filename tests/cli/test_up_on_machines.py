@@ -95,7 +95,7 @@ def test_a_cluster_comes_up_is_found_up_refuses_to_go_while_it_is_used_and_leave
     up = npu_launch(machines, "up")
     assert up.returncode == 0, up.stderr
     assert "pair is up: 2 hosts, head node-1" in up.stderr
-    tokens = {node.run("sh", "-c", "cat ~/.npu-launch/clusters/*/token").stdout for node in machines.servers}
+    tokens = {node.run("sh", "-c", "cat ~/.npu-launch/machines/*/clusters/*/token").stdout for node in machines.servers}
     ray = [process.pid for node in machines.servers for process in node.processes()]
     again = npu_launch(machines, "up")
     assert again.returncode == 0, again.stderr
@@ -110,6 +110,6 @@ def test_a_cluster_comes_up_is_found_up_refuses_to_go_while_it_is_used_and_leave
     assert down.returncode == 0, down.stderr
     assert [process.cmdline() for node in machines.servers for process in node.processes()] == []
     for node in machines.servers:
-        assert node.run("sh", "-c", "ls ~/.npu-launch/clusters/*").stdout.find("token") == -1
+        assert node.run("sh", "-c", "ls ~/.npu-launch/machines/*/clusters/*").stdout.find("token") == -1
     status = laptop.run(*NPU_LAUNCH, "status", run)
     assert "STOPPED" in status.stdout

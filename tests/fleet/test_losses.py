@@ -30,11 +30,22 @@ for step in range(1, 10_000 if attempt == 1 else 4):
 """
 
 
-@pytest.fixture
-def site() -> Iterator[Site]:
+@pytest.fixture(scope="module")
+def all_hosts() -> Iterator[Site]:
     names = ["node-1", "node-2", "node-3"]
     with Machines(*names) as machines:
         yield Site(machines, names, spares=["node-3"])
+
+
+@pytest.fixture
+def site(all_hosts: Site) -> Site:
+    """The hosts, up; what the test before has done to them is mended as a person would."""
+    for name in all_hosts.hosts:
+        if not all_hosts.machines[name].is_on:
+            all_hosts.machines[name].boot()  # with an empty disk: it is brought up like a new one
+    up = all_hosts.npu_launch("up", CLUSTER)
+    assert up.code == ExitCode.OK, up.err
+    return all_hosts
 
 
 def start(site: Site, **fields: Any) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 import os
+import socket
 import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from launcher.hosts import probe
@@ -150,3 +152,12 @@ def test_listening_ports_are_those_that_were_asked_about(tmp_path: Path) -> None
     (folder / "tcp").write_text("  sl  local_address\n" + row.format(60000, "0A") + row.format(60001, "01"))
     (folder / "tcp6").write_text("garbage\n")
     assert probe.listening(probe.Root(str(tmp_path)), [60000, 60001, 60002]) == [60000]
+
+
+def test_interfaces_have_all_their_addresses() -> None:
+    found = probe.interfaces()
+    assert "127.0.0.1" in found["lo"]
+    assert set(found) == {name for _, name in socket.if_nameindex()}
+    for name, known in psutil.net_if_addrs().items():
+        own = {each.address.partition("%")[0] for each in known if each.family in (socket.AF_INET, socket.AF_INET6)}
+        assert own == set(found[name])

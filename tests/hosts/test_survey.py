@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from launcher.errors import InfrastructureError
-from launcher.hosts.reach import Answer
+from launcher.hosts.reach import Answer, ThisMachine
 from launcher.hosts.reading.request import Level
 from launcher.hosts.report import Health, HostReport, NpuProcess, Package, PathKind, Port
-from launcher.hosts.survey import Request, survey_hosts
+from launcher.hosts.survey import Request, interfaces_of, survey_hosts
 from launcher.specs import Host
 from tests.site import Process, SimulatedHost, Site
 
@@ -210,3 +211,13 @@ def test_thirty_two_hosts_are_asked_at_once(tmp_path: Path) -> None:
 
 def test_no_hosts_are_no_reports(site: Site) -> None:
     assert survey_hosts([], Request(), site.reach) == {}
+
+
+def test_a_host_that_does_not_say_what_interfaces_it_has_has_none_that_are_known() -> None:
+    assert "127.0.0.1" in interfaces_of(ThisMachine(), sys.executable, 30)["lo"]
+
+    class Silent(ThisMachine):
+        def run(self, argv: Sequence[str], *, input: bytes = b"", timeout: float) -> Answer:
+            return Answer(127, b"", b"no python3 on this host")
+
+    assert interfaces_of(Silent(), None, 30) == {}

@@ -1,7 +1,8 @@
 #!/bin/bash
 # The first process of a machine: makes its file system, which is this machine's with every change kept apart in memory.
 # boot.sh FOLDER NAME SIZE PYTHON sshd|- FILES...: what is in the folders FILES lies over the root, the last on top; the
-# interpreter in the folder PYTHON is there too, wherever it lies.
+# interpreter in the folder PYTHON is there too, wherever it lies. FOLDER/shared says what it shares with others: a path of
+# its own and a folder of this machine on each line.
 set -eu
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 folder=$1 name=$2 size=$3 python=$4 service=$5
@@ -31,6 +32,10 @@ if [[ ! -e $root$python ]]; then
   mkdir -p "$root$python"
   mount --bind "$python" "$root$python"
 fi
+while read -r target source; do
+  mkdir -p "$root$target"
+  mount --bind "$source" "$root$target"
+done < "$folder/shared"
 rm -rf "$root"/tmp/npu-launch-*
 mkdir -p "$root/run/sshd"
 

@@ -23,6 +23,7 @@ KbdInteractiveAuthentication no
 UsePAM no
 PidFile none
 Subsystem sftp internal-sftp
+Include /etc/ssh/machine_config
 """
 
 
@@ -45,10 +46,16 @@ class Machines:
     """So many machines with sshd, and a laptop without, whose root may log in to each of them.
 
     `machines["node-1"]` is one of them. `files` are folders whose contents lie over a machine's root, by its name:
-    `FOLDER/usr/local/bin/npu-smi` is `/usr/local/bin/npu-smi` there.
+    `FOLDER/usr/local/bin/npu-smi` is `/usr/local/bin/npu-smi` there. `shared` are folders that machines have in common,
+    as from a file server: path to the names of the machines.
     """
 
-    def __init__(self, *names: str, files: Mapping[str, Sequence[Path]] | None = None) -> None:
+    def __init__(
+        self,
+        *names: str,
+        files: Mapping[str, Sequence[Path]] | None = None,
+        shared: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="nl-machines-"))
         self._network = Network()
         self._machines: dict[str, Machine] = {}
@@ -57,6 +64,7 @@ class Machines:
             for number, name in enumerate((LAPTOP, *names), start=1):
                 self._make(name, number, key, (files or {}).get(name, ()))
             self._introduce(key)
+            self._share(shared or {})
             for machine in self._machines.values():
                 machine.boot()
         except BaseException:
@@ -126,6 +134,14 @@ class Machines:
         ssh = self._folder / LAPTOP / "home/.ssh"
         shutil.copy(key, ssh / "id_ed25519")
         (ssh / "known_hosts").write_text(trusted)
+
+    def _share(self, shared: Mapping[str, Sequence[str]]) -> None:
+        """What each machine mounts when it boots."""
+        for number in range(len(shared)):
+            (self._folder / f"shared/{number}").mkdir(parents=True)
+        for name in self._machines:
+            mounts = [f"{path} {self._folder}/shared/{n}\n" for n, path in enumerate(shared) if name in shared[path]]
+            (self._folder / name / "shared").write_text("".join(mounts))
 
     def _make_key(self, path: str) -> Path:
         key = self._folder / path

@@ -62,6 +62,11 @@ class Machine:
             time.sleep(0.005)
         self._own = self._pids()
 
+    @property
+    def is_on(self) -> bool:
+        """Whether it has power."""
+        return self._keeper is not None
+
     def power_off(self) -> None:
         """Cut its power: every process of it is gone at once, and so is what was on its disk."""
         if self._keeper is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -54,7 +55,8 @@ def test_a_membership_reads_back_and_is_for_its_owner_alone(home: Path) -> None:
     assert read_membership(MEMBERSHIP.id) == MEMBERSHIP
     assert MEMBERSHIP.ip(MEMBERSHIP.me) == "fd00::2"
     assert stat.S_IMODE(membership_path(MEMBERSHIP.id).stat().st_mode) == 0o600
-    for folder in (home, home / "clusters", cluster_directory(MEMBERSHIP.id)):
+    machine = home / "machines" / os.uname().nodename
+    for folder in (home, machine, machine / "clusters", cluster_directory(MEMBERSHIP.id)):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 

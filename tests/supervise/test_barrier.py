@@ -15,8 +15,10 @@ from launcher.runs.store import RunDirectory, create_run, write_file
 from launcher.specs import Cluster, FrozenMap, dump_yaml, recipe_from_mapping
 from launcher.supervise.claims import Allotment
 from launcher.supervise.link import ShimLink
+from launcher.supervise.on_host import see_to_shim
 from launcher.supervise.preparation import attempt_started, prepare_attempt
 from launcher.supervise.supervisor import Supervisor
+from tests.end_to_end import wait_for
 
 Change = Callable[[RankProcess], RankProcess]
 
@@ -62,6 +64,10 @@ async def supervised(run: RunDirectory) -> RunState:
             await ShimLink(run.shim_socket(host)).send({"op": "leave"})
 
 
+def _journal(run: RunDirectory, host: str) -> list[Event]:
+    return RecordReader(run.shim_journal(host)).read()
+
+
 def record_of(run: RunDirectory) -> list[Event]:
     return RecordReader(run.layout.events).read()
 
@@ -91,7 +97,11 @@ def test_no_rank_starts_where_one_host_could_not_start_its_own(home: Path, tmp_p
 def test_a_supervisor_that_takes_over_says_go_again(home: Path, tmp_path: Path) -> None:
     """The one before it wrote its decision down and died before it told anybody."""
     run = begin(tmp_path, "exit 0")
-    ready = [HostReady(time=time.time(), host=host, attempt=1) for host in ("h0", "h1")]
+    for host in ("h0", "h1"):
+        see_to_shim(run, host, 1, 0, has_begun=False, is_spread=False)
+    wait_for(lambda: all(_journal(run, host) for host in ("h0", "h1")), "both hosts are ready")
+    ready = [event for host in ("h0", "h1") for event in _journal(run, host)]
+    assert [type(event) for event in ready] == [HostReady] * 2
     _record(run, *ready, Decided(time=time.time(), decision="go", reason="all 2 hosts are ready"))
     state = asyncio.run(supervised(run))
     assert state.phase is RunPhase.SUCCEEDED

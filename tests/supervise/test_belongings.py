@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -11,7 +10,7 @@ from typing import Any, TypeVar, cast
 import pytest
 
 from launcher.errors import InfrastructureError
-from launcher.supervise.belongings import Belongings, Part, belongings, finish, missing_parts, parts_of, write_piece
+from launcher.supervise.belongings import Belongings, Part, finish, missing_parts, parts_of, write_piece
 from launcher.supervise.link import HostLink
 
 Result = TypeVar("Result")
@@ -43,7 +42,7 @@ def link(tmp_path: Path) -> Elsewhere:
 
 def brought(link: Elsewhere, name: str) -> int:
     async def bring() -> int:
-        return await Belongings().bring(cast("HostLink", link), str(link.here / name))
+        return await Belongings().bring(cast("HostLink", link), str(link.here / name), attempt=1)
 
     return asyncio.run(bring())
 
@@ -86,20 +85,29 @@ def test_programs_stay_programs_and_links_stay_links(link: Elsewhere) -> None:
     assert (link.root / "code/run.sh").stat().st_mode & 0o777 == 0o755
 
 
+def test_what_has_changed_since_the_attempt_before_comes_again(link: Elsewhere) -> None:
+    async def bring_twice() -> int:
+        belongings, path = Belongings(), link.here / "latest"
+        path.write_text("step 8")
+        await belongings.bring(cast("HostLink", link), str(path), attempt=1)
+        path.write_text("step 16")
+        return await belongings.bring(cast("HostLink", link), str(path), attempt=2)
+
+    assert asyncio.run(bring_twice()) == len("step 16")
+    assert (link.root / "latest").read_text() == "step 16"
+
+
+def test_compiled_python_stays_where_it_was_compiled(link: Elsewhere) -> None:
+    (link.here / "code/__pycache__").mkdir(parents=True)
+    (link.here / "code/__pycache__/job.cpython-311.pyc").write_text("compiled")
+    (link.here / "code/job.py").write_text("pass")
+    assert brought(link, "code") == len("pass")
+    assert not (link.root / "code/__pycache__").exists()
+
+
 def test_what_is_not_at_home_either_is_nobodys_to_bring(link: Elsewhere) -> None:
     assert brought(link, "gone") == 0
     assert not (link.root / "gone").exists()
-
-
-def test_ranks_read_their_snapshot_of_code_and_the_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NPU_LAUNCH_HOME", str(tmp_path))
-    ranks = [{"argv": ["python", f"{tmp_path}/code/d1/job/train.py", "--data", "/data"]}] * 2
-    plan = {"ranks": ranks, "services": [], "resume_from": "/ckpt/8"}
-    file = tmp_path / "plan.json"
-    file.write_text(json.dumps(plan))
-    assert belongings(file) == (f"{tmp_path}/code/d1", "/ckpt/8")
-    file.write_text(json.dumps({"ranks": [{"argv": ["/nfs/job/run.sh"]}], "services": [], "resume_from": None}))
-    assert belongings(file) == ()
 
 
 def test_what_a_killed_attempt_to_bring_it_left_is_overwritten(link: Elsewhere) -> None:

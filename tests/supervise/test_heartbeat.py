@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from launcher.runs.events import HostBack, HostSuspected, HostUnreachable
 from launcher.runs.state import Reach
-from launcher.supervise.heartbeat import change_of_reach, reach_after, reach_now
+from launcher.supervise.heartbeat import change_of_reach, is_cut_off, reach_after, reach_now
 
 REACHES = st.sampled_from([None, Reach.SUSPECTED, Reach.UNREACHABLE])
 SILENCE = st.floats(0, 1000)
@@ -63,3 +63,14 @@ def test_only_a_change_is_written_down() -> None:
     unreachable = HostUnreachable(time=11, host="a", heard=1)
     assert change_of_reach("a", Reach.SUSPECTED, Reach.UNREACHABLE, heard=1, time=11) == unreachable
     assert change_of_reach("a", Reach.UNREACHABLE, None, heard=20, time=20) == HostBack(time=20, host="a")
+
+
+def test_a_home_is_cut_off_when_no_other_busy_host_was_heard_for_a_lease() -> None:
+    assert is_cut_off([61.0, 90.0], lease=60)
+    assert not is_cut_off([59.0, 90.0], lease=60)
+    assert not is_cut_off([], lease=60)
+
+
+def test_a_home_with_a_short_lease_is_not_cut_off_before_a_host_is_given_up() -> None:
+    assert not is_cut_off([9.0], lease=3)
+    assert is_cut_off([11.0], lease=3)

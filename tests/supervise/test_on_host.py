@@ -7,13 +7,24 @@ import os
 import subprocess
 from pathlib import Path
 
+import psutil
 import pytest
 
 from launcher.errors import InfrastructureError
 from launcher.hosts.tagged import DIRECTORY_TAG
 from launcher.runs.store import RunDirectory
 from launcher.supervise.link import LinkLost, ShimLink, Unlinked
-from launcher.supervise.on_host import deliver, end_shim, home_mark, is_kept, is_shared, last_words
+from launcher.supervise.on_host import (
+    deliver,
+    end_shim,
+    forget_shim,
+    home_mark,
+    is_kept,
+    is_shared,
+    last_words,
+    see_to_shim,
+)
+from tests.supervise.test_barrier import begin
 
 
 @pytest.fixture
@@ -91,3 +102,25 @@ def test_without_ray_every_word_to_another_host_is_lost() -> None:
                 await word
 
     asyncio.run(lose())
+
+
+def test_of_many_who_want_a_shim_at_once_one_starts_it(home: Path, tmp_path: Path) -> None:
+    run = begin(tmp_path, "sleep 1000")
+
+    async def start() -> None:
+        await asyncio.gather(*(asyncio.to_thread(see_to_shim, run, "h0", 1, 0, False, True) for _ in range(4)))
+
+    try:
+        asyncio.run(asyncio.wait_for(start(), 60))
+        kept = [process for process in psutil.process_iter() if str(run.shim_lock("h0")) in _command(process)]
+        assert [process.pid for process in kept] == [int(run.shim_lock("h0").read_text())]
+    finally:
+        end_shim(run, "h0")
+        forget_shim(run, "h0")
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []

@@ -106,7 +106,8 @@ class VirtualNodes:
         found = [node] if is_head else [child for first in node.children() for child in first.children()]
         found = [process for process in found if not _is_shim(process)]
         for process in found:
-            found += [child for child in process.children() if not _is_shim(child)]
+            with suppress(psutil.NoSuchProcess):
+                found += [child for child in process.children() if not _is_shim(child)]
         for process in found:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
@@ -132,6 +133,15 @@ class VirtualNodes:
             with suppress(psutil.Error):
                 found.add(process.environ().get("NPU_LAUNCH_RANK", ""))
         return found - {""}
+
+    def memory(self) -> int:
+        """Bytes that all processes of hosts that live apart take, shims, agents and ranks with them (PSS)."""
+        found = 0
+        for node in self._nodes.values():
+            for process in psutil.Process(node.pid).children(recursive=True):
+                with suppress(psutil.Error):
+                    found += process.memory_full_info().pss
+        return found
 
     def close(self) -> None:
         if self._membership.head in self._nodes:

@@ -102,12 +102,14 @@ def _checked(subject: Subject) -> Iterator[Finding]:
     if subject.spans_hosts or not subject.cluster.is_cpu:  # modules that a run on this machine's CPU need not load
         from launcher.hosts.preflight.clocks import check_clocks
         from launcher.hosts.preflight.devices import check_devices
+        from launcher.hosts.preflight.interfaces import check_interfaces
         from launcher.hosts.preflight.memory import check_memory
         from launcher.hosts.preflight.network import check_network
         from launcher.hosts.preflight.placement import check_placement
         from launcher.hosts.preflight.versions import check_versions
 
-        for check in (check_placement, check_devices, check_memory, check_network, check_versions, check_clocks):
+        network = (check_interfaces, check_network)
+        for check in (check_placement, check_devices, check_memory, *network, check_versions, check_clocks):
             yield from check(subject)
     elif subject.misfit is not None:
         yield finding_of(subject.misfit, Check.PLACEMENT)

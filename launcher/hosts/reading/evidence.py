@@ -22,6 +22,7 @@ _SPOKEN: Final = {
     "tools": "npu-smi, hccn_tool",
     "holders": "/proc/*/fd",
     "listening": "/proc/net/tcp",
+    "interfaces": "network interfaces",
     "texts": "files",
 }
 _FRAMEWORKS: Final = {"mindspore_ascend": "mindspore", "tensorflow_cpu": "tensorflow"}
@@ -57,6 +58,7 @@ def read_evidence(host: str, evidence: Mapping[str, Any], asked: float, answered
         reserved_ports=_understood(read_ranges, texts, places.RESERVED_PORTS, unread) or (),
         paths=_paths(evidence, unread),
         addresses=read_addresses(texts.get(places.ROUTES, ""), texts.get(places.ROUTES_6, "")),
+        interfaces={name: tuple(own) for name, own in _part(evidence, "interfaces", unread, {}).items()},
         cpus=_understood(count_cpus, texts, places.CPUS, unread),
         memory=_understood(read_memory, texts, places.MEMORY, unread),
         unread=tuple(unread),

@@ -49,7 +49,7 @@ def ending(channel: paramiko.Channel) -> tuple[int, str | None]:
     assert isinstance(transport, Transport)
     status, name = channel.exit_status, transport.signals.pop(channel.chanid, None)
     if status < 0 and name is None:
-        raise Lost
+        raise Lost(transport.saved_exception or "")
     return (status if name is None else -signal.Signals.__members__.get(f"SIG{name}", 0)), name
 
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import ClassVar
 
 import paramiko
-from paramiko.common import MSG_CHANNEL_REQUEST
+from paramiko.common import MSG_CHANNEL_REQUEST, cMSG_GLOBAL_REQUEST
 
 from launcher.hosts.ssh.dial import Line
 from launcher.hosts.ssh.known_hosts import HostKey
@@ -20,7 +20,8 @@ from launcher.hosts.ssh.problems import SshError, Step, quoted
 
 logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # what it has to say is in its errors; stderr is the user's
 
-KEEPALIVE = 15  # seconds
+KEEPALIVE = 15  # seconds between questions whether the other side is there
+_UNANSWERED = 3  # of them, one after the other, after which it is not: a host that hangs acknowledges what it is sent
 _KINDS = {"rsa-sha2-512": "ssh-rsa", "rsa-sha2-256": "ssh-rsa"}  # the kind of key behind a signature's name
 
 
@@ -36,7 +37,10 @@ def _with_signal(channel: paramiko.Channel, message: paramiko.Message) -> None:
 
 
 class Transport(paramiko.Transport):
-    """paramiko's, which also tells by which signal a command ended: `signals`, by channel."""
+    """paramiko's, which also tells by which signal a command ended, and notices a server that says nothing any more.
+
+    `signals` are by channel.
+    """
 
     _channel_handler_table: ClassVar = {
         **paramiko.Transport._channel_handler_table,  # type: ignore[attr-defined]
@@ -46,12 +50,29 @@ class Transport(paramiko.Transport):
     def __init__(self, line: Line, timeout: float) -> None:
         super().__init__(line.socket)
         self.signals: dict[int, str] = {}
+        self._heard, self._unanswered = -1, 0
         self.banner_timeout = self.handshake_timeout = self.auth_timeout = self.channel_timeout = timeout
 
     def run(self) -> None:
         """paramiko's thread, whose last act is to close its line: a jump host's channel may be gone before it then."""
         with suppress(EOFError, OSError, paramiko.SSHException):  # what else goes wrong, it keeps for get_exception
             super().run()
+
+    def watch(self) -> None:
+        """From now on, ask now and then whether the other side is there, and end when it is not."""
+        self.packetizer.set_keepalive(KEEPALIVE, self._ask)
+
+    def _ask(self) -> None:
+        heard: int = getattr(self.packetizer, "_Packetizer__sequence_number_in")  # noqa: B009 - the name is mangled
+        self._unanswered = self._unanswered + 1 if heard == self._heard else 0
+        self._heard = heard
+        if self._unanswered == _UNANSWERED:
+            raise paramiko.SSHException(f"no sign of life for {KEEPALIVE * _UNANSWERED} s")
+        question = paramiko.Message()
+        question.add_byte(cMSG_GLOBAL_REQUEST)
+        question.add_string("keepalive@openssh.com")
+        question.add_boolean(True)  # which has to be answered, if only by a no (RFC 4254, 4)
+        self._send_user_message(question)  # type: ignore[attr-defined]
 
 
 class NoGreeting(SshError):
@@ -74,7 +95,7 @@ def greet(line: Line, host: str, timeout: float, kinds: Sequence[str]) -> tuple[
     except (paramiko.SSHException, EOFError, OSError) as error:
         transport.close()
         raise _no_greeting(error, host, timeout, overdue=time.monotonic() >= deadline, line=line) from None
-    transport.set_keepalive(KEEPALIVE)
+    transport.watch()
     return transport, HostKey(key.get_name(), key.asbytes())
 
 

@@ -73,7 +73,8 @@ def _refusal(found: Standing, key: HostKey, records: tuple[Record, ...], to: Des
     if found is Standing.UNKNOWN:
         what = f"the key of {to.known_as} is unknown: {shown}"
         expected = f"a record of it in {to.known_hosts[0]}"
-        remedy = f"{look}; if it is the same, accept it: {to.ssh_command('true')}"
+        accept = f"{to.ssh_command('true')}, or npu-launch up CLUSTER --accept-new-host-keys"
+        remedy = f"{look}; if it is the same, accept it: {accept}"
     elif found is Standing.REVOKED:
         what = f"THE KEY OF {to.known_as} IS REVOKED: {shown}"
         expected = f"no @revoked ({next(record.where for record in records if record.revoked and record.key == key)})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from launcher.planning.environment.contract import Job
 from launcher.planning.environment.rule import Breach, breaches_of_parts, is_set
 from launcher.planning.environment.values import (
     ADDRESS,
@@ -18,6 +19,8 @@ from launcher.planning.environment.values import (
     whole,
 )
 from launcher.planning.environment.variable import Variable
+from launcher.planning.model import Target
+from launcher.specs import Host
 from launcher.specs.soc import Family
 
 _GUIDE: Final = "HCCL user guide, {}"
@@ -29,6 +32,8 @@ SAME_ON_ALL: Final = (
 )
 # Each host has its own.
 OF_THE_HOST: Final = "HCCL_IF_IP"
+# A recipe that sets one of these has its own choice of address, which HCCL_IF_IP would win over.
+INSTEAD_OF_IT: Final = ("HCCL_SOCKET_IFNAME", "HCCL_SOCKET_FAMILY")
 
 _FAMILY: Final = one_of("AF_INET", "AF_INET6")
 _ON_OFF: Final = one_of("on", "off")
@@ -165,6 +170,17 @@ VARIABLES: Final = (
     _of_the_guide("HCCL_DEBUG_CONFIG", "What HCCL logs in more detail."),
     _of_the_guide("HCCL_MULTI_QP_THRESHOLD", "Size from which data is spread over several queue pairs."),
 )
+
+
+def of_root_info(job: Job, host: Host) -> Mapping[str, str]:
+    """What the ranks of a host have by default, where HCCL's ranks find each other by root info and no table.
+
+    Left alone, HCCL takes the first interface by name that is neither docker's nor lo, whether the other hosts reach
+    it or not. Only an address that the host was seen to have is given: HCCL refuses another.
+    """
+    return {OF_THE_HOST: job.ip(host)} if job.target is Target.ASCEND and job.knows_interfaces else {}
+
+
 _INTRA: Final = ("HCCL_INTRA_PCIE_ENABLE", "HCCL_INTRA_ROCE_ENABLE")
 _LEGAL_PAIRS: Final = {("1", ""), ("1", "0"), ("0", "1"), ("", "1"), ("0", "0"), ("", "")}
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from launcher.errors import PlanError
 from launcher.planning.environment.contract import Contract, Job, Service
+from launcher.planning.environment.hccl import of_root_info
 from launcher.planning.environment.values import Values, is_whole, one_of, whole
 from launcher.planning.environment.variable import Variable
 from launcher.planning.model import Target
@@ -33,9 +34,9 @@ _VARIABLES: Final = (
     Variable("MS_NODE_ID", "Name of a worker; a number is its rank.", _SOURCE, default="drawn"),
     Variable(
         "MS_WORKER_IP",
-        "A worker's own address, which it cannot find where addresses are IPv6.",
+        "A worker's own address, by which the others reach it.",
         _SOURCE,
-        default="found",
+        default="that of the first interface",
     ),
 )
 
@@ -48,9 +49,10 @@ _SMALL_CLUSTER: Final = 256  # ranks; MindSpore itself polls large clusters more
 def _of_rank(job: Job, seat: Seat) -> Mapping[str, str]:
     if job.world_size == 1:
         return {}
-    if ":" in job.meeting_host:
-        return {"MS_NODE_ID": str(seat.rank), "MS_WORKER_IP": _ip(job.target, seat.host.name, seat.host.address)}
-    return {"MS_NODE_ID": str(seat.rank)}
+    own = {"MS_NODE_ID": str(seat.rank)}
+    if ":" in job.meeting_host or job.knows_interfaces:
+        own["MS_WORKER_IP"] = _ip(job.target, seat.host.name, job.ip(seat.host))
+    return own
 
 
 def _shared(job: Job) -> Mapping[str, str]:
@@ -101,6 +103,7 @@ DYNAMIC_CLUSTER: Final = Contract(
     shared=_shared,
     of_rank=_of_rank,
     defaults=_defaults,
+    of_host=of_root_info,
     services=_services,
 )
 RANK_TABLE: Final = Contract(

@@ -10,11 +10,14 @@ from collections.abc import Mapping
 from typing import Final
 
 from launcher.planning.environment.contract import Contract, Job
+from launcher.planning.environment.hccl import of_root_info
 from launcher.planning.environment.variable import Variable
 from launcher.planning.placement import Seat
+from launcher.specs import Host
 
 _TORCHRUN: Final = "PyTorch docs, torchrun (Elastic Launch), environment variables"
 _ROLE: Final = "default"
+_GLOO: Final = "GLOO_SOCKET_IFNAME"
 
 _VARIABLES: Final = (
     Variable("RANK", "The rank, from 0.", _TORCHRUN),
@@ -62,10 +65,17 @@ def _of_rank(_: Job, seat: Seat) -> Mapping[str, str]:
     }
 
 
+def _of_host(job: Job, host: Host) -> Mapping[str, str]:
+    """Without it gloo takes the address of the host's own name, which on many systems is a loopback (127.0.1.1)."""
+    interface = job.interface(host) if job.knows_interfaces else None
+    return {**of_root_info(job, host), **({_GLOO: interface} if interface else {})}
+
+
 CONTRACT: Final = Contract(
     variables=_VARIABLES,
     shared=_shared,
     of_rank=_of_rank,
+    of_host=_of_host,
     excludes={"TORCHELASTIC_USE_AGENT_STORE": "rank 0 holds the store itself, and no agent does"},
     renumbers_devices=True,
 )

@@ -64,7 +64,7 @@ def _worker(job: Job, seat: Seat) -> Mapping[str, str]:
 
 def _address(job: Job, seat: Seat) -> str:
     """The address of a rank's host; on one host alone, that on which its ranks meet."""
-    address = job.meeting_host if job.host_count == 1 else seat.host.address
+    address = job.meeting_host if job.host_count == 1 else job.ip(seat.host)
     if parse_ip(address) is None:
         raise PlanError(
             f"host {seat.host.name} has the address {address}, but TensorFlow's CM_CHIEF_IP and CM_WORKER_IP are IPs",

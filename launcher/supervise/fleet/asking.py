@@ -11,6 +11,7 @@ from launcher.errors import InfrastructureError, NpuLaunchError
 from launcher.hosts.reach import Reach
 from launcher.runs.pointer import At
 from launcher.specs import Host
+from launcher.supervise.told_errors import heard
 
 HOSTS_AT_ONCE: Final = 32
 
@@ -45,7 +46,7 @@ def refuse(failed: Mapping[str, NpuLaunchError], tell: Tell) -> None:
         raise next(iter(failed.values()))
     if failed:
         for host, error in failed.items():
-            tell(f"{host}: {error}")
+            tell(of_host(host, error))
         raise InfrastructureError(
             f"something is wrong with {len(failed)} hosts: {', '.join(failed)}",
             expected="all hosts of the cluster, but for spares",
@@ -53,10 +54,16 @@ def refuse(failed: Mapping[str, NpuLaunchError], tell: Tell) -> None:
         )
 
 
+def of_host(host: str, error: NpuLaunchError) -> str:
+    """What is wrong with a host, with its name."""
+    is_named = error.where == f"host {host}" or error.where.startswith(f"host {host}, ")
+    return str(error) if is_named else f"host {host}: {error}"
+
+
 def ask(reach: Reach, at: At, module: str, *arguments: str, timeout: float) -> Any:
     """What a module of npu-launch on a host answers: the JSON of its last line.
 
-    Raises InfrastructureError when it answers `{"error": {...}}`, or nothing.
+    Raises the error that it answers, `{"error": {...}}`, and InfrastructureError when it answers nothing.
     """
     answer = reach.run([*at.command, "-m", f"launcher.supervise.{module}", *arguments], timeout=timeout)
     try:
@@ -70,14 +77,5 @@ def ask(reach: Reach, at: At, module: str, *arguments: str, timeout: float) -> A
             remedy=f"there: {' '.join(at.command)} -m launcher.cli.main --version",
         ) from None
     if isinstance(found, dict) and "error" in found:
-        raise _as_error(at.host, found["error"])
+        raise heard(found["error"], at.host)
     return found
-
-
-def _as_error(host: str, said: Any) -> InfrastructureError:
-    """What went wrong on a host, with the host."""
-    parts = said if isinstance(said, dict) else {"what": str(said)}
-    where = f"host {host}, {parts['where']}" if parts.get("where") else f"host {host}"
-    return InfrastructureError(
-        parts.get("what", ""), where=where, expected=parts.get("expected", ""), remedy=parts.get("remedy", "")
-    )

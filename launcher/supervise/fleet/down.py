@@ -21,10 +21,14 @@ from launcher.supervise.fleet.there import There, there_of
 
 _LOOK: Final = 30.0  # seconds
 _STOP: Final = 300.0  # seconds for a run to stop: its ranks have the recipe's grace
-_LEAVE: Final = 90.0  # seconds for ranks that have lost their home to end by themselves, and their shim a minute later
+_LEAVE: Final = 90.0  # seconds for ranks to end that have lost their home: they have the recipe's grace
 _PAUSE: Final = 1.0  # seconds between two looks
 _END: Final = 60.0  # seconds for what there is of Ray on a host to end
-_FIND: Final = 'home=${1:-${NPU_LAUNCH_HOME:-$HOME/.npu-launch}}; echo "$home"; cat "$home/clusters/$2/membership.json"'
+_FIND: Final = """\
+home=${1:-${NPU_LAUNCH_HOME:-$HOME/.npu-launch}}
+echo "$home"
+cat "$home/machines/$(uname -n)/clusters/$2/membership.json"
+"""
 
 
 def take_down(cluster: Cluster, *, force: bool, reach: Ways, tell: Tell) -> bool:
@@ -83,7 +87,7 @@ class _Down:
         except ValidationError:
             raise InfrastructureError(
                 "what this host has of the cluster is not understood",
-                where=f"host {host.name}, {place}/clusters/{self._id}",
+                where=f"host {host.name}, {place}/machines/*/clusters/{self._id}",
                 remedy="npu-launch up CLUSTER writes it anew; then down again",
             ) from None
 
@@ -103,6 +107,9 @@ class _Down:
             for host in hosts:
                 argv = [*ats[host].command, "-m", "launcher.cli.main", "stop", "--", run]
                 self._reaches[host].run(argv, timeout=_STOP)
+        for run, hosts in self._runs(ats).items():  # their home is lost, and their shims would wait for it
+            for host in hosts:
+                ask(self._reaches[host], ats[host], "fleet.dismiss", run, timeout=_LOOK)
         deadline = time.monotonic() + _LEAVE
         while (left := self._runs(ats)) and time.monotonic() < deadline:
             time.sleep(_PAUSE)

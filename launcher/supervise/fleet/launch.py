@@ -13,12 +13,15 @@ from launcher.hosts.code.synchronise import synchronise
 from launcher.hosts.preflight.finding import Severity
 from launcher.hosts.preflight.wording import in_one_line
 from launcher.hosts.ways import Ways
+from launcher.planning import plan
+from launcher.planning.place import Place
 from launcher.runs.pointer import point
 from launcher.runs.store import RunDirectory
 from launcher.specs import Cluster, Recipe
 from launcher.specs.choices import Preflight
 from launcher.supervise.begin import ask_what_is_taken, begin_at_home, beginning
 from launcher.supervise.fleet.asking import Tell, refuse, sort_out
+from launcher.supervise.fleet.choice import addresses
 from launcher.supervise.fleet.up import Fleet, bring_up
 from launcher.supervise.sights import sights_of
 
@@ -46,6 +49,9 @@ def launch(
         for found in check_hosts(recipe, cluster, preflight, reach=reach):
             if found.severity is Severity.WARN:
                 warn(in_one_line(found))
+        ips = {host: member.ip for host, member in addresses(cluster).items()}
+        known = tuple((host, ip, None) for host, ip in ips.items())
+        plan(recipe, cluster, Place.example(recipe).model_copy(update={"addresses": known}))  # raises PlanError early
         fleet = bring_up(cluster, stay=False, reach=reach, tell=tell)
         hosts = [host for host in fleet.cluster.hosts if host.name in fleet.provided]
         root = project_root(recipe.source or Path.cwd())
@@ -53,7 +59,7 @@ def launch(
         refuse(failed, tell)
         there = relocated(recipe, root, folders[fleet.head.name])
         up = _as_brought_up(fleet)
-        sights = sights_of(there, up.model_copy(update={"hosts": tuple(hosts)}), reach)
+        sights = sights_of(there, up.model_copy(update={"hosts": tuple(hosts)}), reach, ips)
         others = {host.name: (reach(host), fleet.at(host.name).command) for host in hosts if host is not fleet.head}
         taken = ask_what_is_taken("-", others)
         at = fleet.at(fleet.head.name)

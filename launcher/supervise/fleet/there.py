@@ -9,12 +9,15 @@ import hashlib
 import json
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from launcher.errors import InfrastructureError, NpuLaunchError
 from launcher.runs.clusters import Membership, cluster_directory, cluster_id, read_membership, token_path
+from launcher.runs.pointer import pointed_at
 from launcher.runs.record import is_held
 from launcher.runs.store import RunDirectory, home
 from launcher.specs import load_cluster
@@ -31,12 +34,22 @@ class Mirror(BaseModel):
     size: int
 
 
+class Other(BaseModel):
+    """Another cluster whose Ray is up on a host, and the runs of it that something there keeps."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+
+    membership: Membership
+    alive: tuple[str, ...]
+
+
 class There(BaseModel):
     """One host's part in a cluster, which it keeps in `directory`.
 
     `is_head` says that the process lives that keeps Ray's head. `token` is the digest of the token of the cluster's
     Ray. `alive` are the runs that something here keeps, their supervisor or the shim of their ranks; `mirrors` are runs
-    of other homes that have no end. `clock` is the time in seconds since the epoch.
+    of other homes that have no end. `others` are clusters of other hosts that this one is in as well. `clock` is the
+    time in seconds since the epoch.
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
@@ -47,6 +60,7 @@ class There(BaseModel):
     token: str | None
     alive: tuple[str, ...] = ()
     mirrors: tuple[Mirror, ...] = ()
+    others: tuple[Other, ...] = ()
     clock: float
 
 
@@ -70,10 +84,36 @@ def look(cluster: str) -> There:
         membership=membership,
         is_head=is_held(cluster_directory(cluster) / "head.lock"),
         token=token,
-        alive=tuple(run.id for run in _folders() if _is_alive(run) and _may_be_on(run, cluster)),
-        mirrors=tuple(Mirror(run=known.run.id, home=known.home, size=known.size) for known in mirrored_runs(home())),
+        alive=_alive(cluster),
+        mirrors=tuple(_mirrors(cluster)),
+        others=tuple(_others(cluster)),
         clock=time.time(),
     )
+
+
+def _mirrors(cluster: str) -> Iterator[Mirror]:
+    """Runs whose record is copied here, and those whose record is seen here because hosts share their home."""
+    for known in mirrored_runs(home()):
+        yield Mirror(run=known.run.id, home=known.home, size=known.size)
+    for run in _folders():
+        at = pointed_at(run)
+        if at is None or at.machine is None or at.is_here or run.is_supervised():
+            continue
+        if run.layout.events.exists() and run.state().ended is None and _may_be_on(run, cluster):
+            yield Mirror(run=run.id, home=at.host, size=run.layout.events.stat().st_size)
+
+
+def _others(cluster: str) -> Iterator[Other]:
+    for folder in sorted(cluster_directory(cluster).parent.glob("*")):
+        if folder.name == cluster or not any(is_held(folder / lock) for lock in ("head.lock", "node.lock")):
+            continue
+        with suppress(NpuLaunchError):  # who keeps its Ray cannot read it either
+            if membership := read_membership(folder.name):
+                yield Other(membership=membership, alive=_alive(folder.name))
+
+
+def _alive(cluster: str) -> tuple[str, ...]:
+    return tuple(run.id for run in _folders() if _is_alive(run) and _may_be_on(run, cluster))
 
 
 def _folders() -> list[RunDirectory]:

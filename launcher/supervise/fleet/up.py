@@ -5,7 +5,6 @@ What is there already stays: a cluster that is up is found to be so, and one tha
 
 from __future__ import annotations
 
-import random
 import secrets
 import time
 from collections.abc import Mapping
@@ -26,15 +25,15 @@ from launcher.runs.store import home
 from launcher.specs import Cluster, Host
 from launcher.supervise.fleet.asking import Result, Tell, ask, everywhere, refuse, sort_out
 from launcher.supervise.fleet.choice import Head, addresses, choose_head, memberships
+from launcher.supervise.fleet.joining import Joining
+from launcher.supervise.fleet.others import to_leave
 from launcher.supervise.fleet.there import There, digest, there_of
 from launcher.supervise.spread import headed_by
 
 _LOOK: Final = 30.0  # seconds for a host to say what it has of the cluster
 _WRITE: Final = 30.0  # seconds for a file of some hundred bytes
 _START: Final = 60.0  # seconds for npu-launch to begin on a host, which may have to compile it first
-_JOIN: Final = 90.0  # seconds for a host to have its Ray up
 _ADOPT: Final = 60.0  # seconds
-_STAGGER: Final = 0.02  # seconds for each host: so long do they take together to begin, lest all join in one moment
 _CLOCK: Final = 1.0  # seconds by which a clock may differ without a word
 
 
@@ -103,6 +102,7 @@ class _BringUp:
         self._failed: dict[str, NpuLaunchError] = {}
         self._ats: dict[str, At] = {}  # the hosts that still take part
         self._there: dict[str, There] = {}
+        self._ahead: dict[str, float] = {}  # seconds by which a host's clock is ahead of ours
 
     def __enter__(self) -> _BringUp:
         for host in self._cluster.hosts:
@@ -123,6 +123,9 @@ class _BringUp:
         provided = self._keep(provide(self._cluster.hosts, self._ways, home=own_home, tell=self._tell))
         self._ats = {host: at(found) for host, found in provided.items()}
         self._there = self._keep(everywhere(self._look, self._left()))
+        if stay:
+            self._tell_clocks()
+        self._keep(everywhere(self._leave_others, self._left()))
         head = choose_head(self._cluster, self._there)
         self._refuse_failures(head)
         if head.mirrored:
@@ -140,10 +143,20 @@ class _BringUp:
     def _look(self, host: Host) -> There:
         asked = time.time()
         there = there_of(host.name, self._ask(host, "fleet.there", self._id, timeout=_LOOK))
-        ahead = there.clock - min(max(there.clock, asked), time.time())
-        if abs(ahead) > _CLOCK:
-            self._tell(f"{host.name}: its clock is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} ours")
+        self._ahead[host.name] = there.clock - min(max(there.clock, asked), time.time())
         return there
+
+    def _tell_clocks(self) -> None:
+        for host, ahead in self._ahead.items():
+            if abs(ahead) > _CLOCK:
+                how = "ahead of" if ahead > 0 else "behind"
+                mend = "chronyc makestep, or timedatectl set-ntp true"
+                self._tell(f"{host}: its clock is {abs(ahead):.0f} s {how} this machine's ({mend})")
+
+    def _leave_others(self, host: Host) -> None:
+        """Take a host out of other clusters that would be in the way. Raises InfrastructureError."""
+        for other in to_leave(host.name, self._there[host.name], self._cluster):
+            self._ask(host, "on_ray.end", other, timeout=_START)
 
     def _stays(self) -> bool:
         """Whether Ray is up and was told to stay."""
@@ -185,31 +198,28 @@ class _BringUp:
         self._refuse_failures(terms.head)
 
     def _start(self, head: Head) -> None:
-        """Have Ray run on all hosts, the head first."""
-        others = self._others(head)
-        spread = _STAGGER * len(others)
-
-        def start_later(host: Host) -> None:
-            time.sleep(random.uniform(0.0, spread))  # noqa: S311
-            self._ask(host, "on_ray.start", self._id, timeout=_START)
-
-        self._ask(head.host, "on_ray.start", self._id, timeout=_START)
-        self._keep(everywhere(start_later, others))
+        """Have Ray run on all hosts; those that are not the head join it there, each at a moment of its own."""
+        self._keep(everywhere(lambda host: self._ask(host, "on_ray.start", self._id, timeout=_START), self._left()))
         self._refuse_failures(head)
 
     def _join(self, terms: _Terms) -> None:
         """Wait until all hosts have joined; the head waits for every member."""
 
-        def join(host: Host) -> None:
-            self._ask(host, "on_ray.joined", self._id, str(_JOIN), timeout=_JOIN + _START)
-            self._tell(f"{host.name}: joined")
+        def joined(host: Host, seconds: float) -> None:
+            answer = self._ask(host, "on_ray.joined", self._id, str(seconds), timeout=seconds + _START)
+            if not answer.get("was_up"):
+                self._tell(f"{host.name}: joined")
 
         head = terms.head.host
-        found = everywhere(join, self._left())
+        joining = Joining(joined, head)
+        found = everywhere(joining.wait_for, self._left())
+        if needed := joining.reasons & self._needed(terms.head):  # what is wrong with others comes of it
+            self._keep({host: found[host] for host in needed})
+            self._refuse_failures(terms.head)
         of_head = found.pop(head.name)
         if len(self._keep(found)) < len(found) and not self._missed(terms.head):
             self._write(terms)  # without the spares that did not come
-            of_head = everywhere(join, [head])[head.name]
+            of_head = everywhere(Joining(joined, head).wait_for, [head])[head.name]
         self._keep({head.name: of_head})
         self._refuse_failures(terms.head)
 
@@ -218,9 +228,6 @@ class _BringUp:
 
     def _left(self) -> list[Host]:
         return [host for host in self._cluster.hosts if host.name in self._ats]
-
-    def _others(self, head: Head) -> list[Host]:
-        return [host for host in self._left() if host.name != head.host.name]
 
     def _keep(self, found: Mapping[str, Result | NpuLaunchError]) -> dict[str, Result]:
         """What came of something on each host; those on which nothing came of it are told of, and left out."""
@@ -238,21 +245,30 @@ class _BringUp:
 
     def _missed(self, head: Head) -> dict[str, NpuLaunchError]:
         """What is wrong with such hosts. A head that was lost is none, once another has taken its place."""
+        needed = self._needed(head)
+        return {host: error for host, error in self._failed.items() if host in needed}
+
+    def _needed(self, head: Head) -> set[str]:
         needed = {host.name for host in self._cluster.hosts if not host.spare} | {head.host.name}
         if head.mirrored:
             needed.discard(self._cluster.hosts[0].name)
-        return {host: error for host, error in self._failed.items() if host in needed}
+        return needed
 
     def _refuse_other_terms(self, wanted: Membership) -> None:
-        """Raise when Ray is up with another port, or with other certificates, than the spec has now."""
+        """Raise when our Ray is up, and the spec has another port or other certificates now, or another's Ray."""
         there = self._there[wanted.me]
         known = there.membership
-        if there.is_head and known is not None and (known.port, known.tls) != (wanted.port, wanted.tls):
+        if there.is_head and known is not None and _ray_of(known) != _ray_of(wanted):
             raise InfrastructureError(
                 f"Ray is up with first port {known.port}, and the cluster spec now says other things of Ray",
                 where=f"host {wanted.me}",
                 remedy="npu-launch down CLUSTER, then up again",
             )
+
+
+def _ray_of(membership: Membership) -> tuple[object, ...]:
+    """What Ray has to be started anew for when it changes."""
+    return membership.port, membership.tls, membership.external
 
 
 def _read(path: str) -> bytes:

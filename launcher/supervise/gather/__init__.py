@@ -3,11 +3,3 @@
 What runs on a host is plain functions that a HostLink, or ssh, calls (`snapshot`, `sources`); what is wanted next, and
 what of a long file is kept, is decided where it comes to (`transfer`, `cutting`).
 """
-
-from __future__ import annotations
-
-from launcher.supervise.gather.fetching import fetch
-from launcher.supervise.gather.gathering import gather, gathered_file
-from launcher.supervise.gather.outcome import FromHost, Gathered, Limits
-
-__all__ = ["FromHost", "Gathered", "Limits", "fetch", "gather", "gathered_file"]

@@ -1,23 +1,27 @@
-"""Brings a run's record and evidence to the machine that launched it, over ssh: from its home, or from any host."""
+"""Brings a run's record and evidence here from one of its hosts, over ssh."""
 
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from launcher.errors import InfrastructureError, UsageError
 from launcher.hosts.provision.outcome import Provided
 from launcher.hosts.reach import Reach
+from launcher.supervise.gather.cutting import SUFFIX
 from launcher.supervise.gather.outcome import FromHost, Limits, Missing
 from launcher.supervise.gather.snapshot import MOST_SECONDS
-from launcher.supervise.gather.sources import Bytes, Found
-from launcher.supervise.gather.transfer import Transfer
+from launcher.supervise.gather.sources import Bytes, Found, listing
+from launcher.supervise.gather.transfer import PARTIAL, Transfer, has_all
 
 # What a run's folder has to tell; its specs are where it was launched from, and so is a run.json of its own.
 _TELLING: Final = ("events.jsonl", "supervisor.log", "hosts", "attempts")
 _LEFT_OUT: Final = ("work", "shim.lock")  # a rank's working folder is its own, and may hold anything
-_AT_ONCE: Final = 4 << 20  # bytes in one call
+_AT_ONCE: Final = 16 << 20  # bytes in one call, for each of which a Python is started there
+_SLOWEST: Final = 1 << 18  # bytes a second, below which a file is not waited for
 
 
 def fetch(
@@ -28,28 +32,50 @@ def fetch(
     *,
     snapshot_of: int | None = None,
     limits: Limits | None = None,
+    paths: Sequence[str] | None = None,
 ) -> FromHost:
     """Bring what is new of a run's record, logs and gathered evidence on a host into the folder `to`.
 
-    From the run's home it is all that was gathered; from each host in turn, into the same folder, what is there when
-    the home is gone. With `snapshot_of`, an attempt, the host's tools are asked first. Goes on where an earlier call
-    ended; what is more than the limit for a host is cut as in `gather`. Raises UsageError when the run is not there,
-    InfrastructureError when the host cannot be asked, and OSError when it cannot be written here.
+    From the run's home that is all that was gathered; of another host name the `paths` of what is evidence there. With
+    `snapshot_of`, an attempt, the host's tools are asked first. Goes on where an earlier call ended; what is more than
+    the limit for a host is cut as in `gather`. Raises UsageError when the run is not there, InfrastructureError when
+    the host cannot be asked, and OSError when it cannot be written here.
     """
     limits = limits or Limits()
     host = _Host(reach, provided, limits)
     root = Path(provided.home) / "runs" / run
-    if not (listed := host.listing(root)):
-        raise UsageError(f"no run is called '{run}'", where=f"host {provided.host}", expected=f"a folder {root} there")
-    missing: list[Missing] = []
-    if snapshot_of is not None:
-        missing = host.snapshot(root, snapshot_of)
-        listed = host.listing(root)
+    if paths is None:
+        paths = [str(root / name) for name in _TELLING]
+        if not host.listing(paths):
+            raise UsageError(
+                f"no run is called '{run}'", where=f"host {provided.host}", expected=f"a folder {root} there"
+            )
+    missing = [] if snapshot_of is None else host.snapshot(root, snapshot_of)
+    listed = host.listing(paths)
     transfer = Transfer(provided.host, root, to, listed, limits.host_bytes, missing)
     transfer.cut_at(host.ask("first_errors", transfer.too_long)[0] if transfer.too_long else ())
-    while wanted := transfer.wanted(_AT_ONCE):
-        transfer.take(Bytes(*host.ask("read_pieces", wanted)))
+    while wanted := transfer.wanted(min(_AT_ONCE, limits.rate)):
+        began = time.monotonic()
+        size = sum(piece.length for piece in wanted)
+        transfer.take(Bytes(*host.ask("read_pieces", wanted, size / _SLOWEST)))
+        due = began + size / limits.rate
+        time.sleep(max(0.0, due - time.monotonic()))
     return transfer.outcome()
+
+
+def hand_over(run: str, reach: Reach, provided: Provided, folder: Path, paths: Sequence[str]) -> None:
+    """Put what is at these paths of a run's `folder` here onto a host that does not have it, or less of it.
+
+    Raises InfrastructureError.
+    """
+    root = Path(provided.home) / "runs" / run
+    host = _Host(reach, provided, Limits())
+    sizes = {Path(found.path): found.size for found in host.listing([str(root / path) for path in paths])}
+    for found in listing([str(folder / path) for path in paths], _LEFT_OUT):
+        there = root / Path(found.path).relative_to(folder)
+        is_cut = there.suffix == SUFFIX and there.with_suffix("") in sizes
+        if not (is_cut or there.suffix == PARTIAL or has_all(there, sizes.get(there), found.size)):
+            reach.put(Path(found.path), str(there), timeout=Limits().patience + found.size / _SLOWEST)
 
 
 class _Host:
@@ -58,9 +84,9 @@ class _Host:
     def __init__(self, reach: Reach, provided: Provided, limits: Limits) -> None:
         self._reach, self._provided, self._limits = reach, provided, limits
 
-    def listing(self, root: Path) -> list[Found]:
-        """The files of a run there that tell something."""
-        listed, _ = self.ask("listing", [[str(root / name) for name in _TELLING], _LEFT_OUT])
+    def listing(self, paths: Sequence[str]) -> list[Found]:
+        """The files at these paths that tell something."""
+        listed, _ = self.ask("listing", [paths, _LEFT_OUT])
         return [Found(*found) for found in listed]
 
     def snapshot(self, root: Path, attempt: int) -> list[Missing]:

@@ -42,6 +42,11 @@ class FromHost(_Value):
     cut: tuple[CutFile, ...] = ()
     missing: tuple[Missing, ...] = ()
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether the host did not answer, or not to the end; asking again goes on from there."""
+        return any(each.what == self.host for each in self.missing)
+
     def __str__(self) -> str:
         parts = [f"{self.files} files, {self.bytes / (1 << 20):,.1f} MiB of {self.host}"]
         if self.cut:
@@ -56,6 +61,17 @@ class Gathered(_Value):
 
     attempt: int
     hosts: tuple[FromHost, ...]
+
+    def after(self, before: Gathered | None) -> Gathered:
+        """What there is now: of a host that has not answered this time, what came `before`."""
+        known = {} if before is None else {host.host: host for host in before.hosts}
+        hosts = {host.host: host for host in self.hosts}
+        for name, host in known.items():
+            if name not in hosts:
+                hosts[name] = host
+            elif hosts[name].is_lost and hosts[name].files < host.files:
+                hosts[name] = host.model_copy(update={"missing": hosts[name].missing})
+        return self.model_copy(update={"hosts": tuple(hosts[name] for name in sorted(hosts))})
 
     def __str__(self) -> str:
         return f"evidence of attempt {self.attempt}: {'; '.join(map(str, self.hosts))}"

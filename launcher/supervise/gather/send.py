@@ -10,7 +10,6 @@ import json
 import sys
 from pathlib import Path
 
-from launcher.supervise.gather.snapshot import snapshot
 from launcher.supervise.gather.sources import Found, Wanted, first_errors, listing, read_pieces
 
 
@@ -21,6 +20,8 @@ def main() -> None:
     if call == "listing":
         print(json.dumps(listing(*argument)))
     elif call == "snapshot":
+        from launcher.supervise.gather.snapshot import snapshot  # the other calls begin sooner without
+
         run, *rest = argument
         print(json.dumps([missing.model_dump() for missing in snapshot(Path(run), *rest)]))
     elif call == "first_errors":

@@ -39,18 +39,24 @@ _CANN: Final = (
 _TOOLS: Final = "/usr/local/Ascend/driver/tools/"
 
 
-def snapshot_folder(run: Path, attempt: int, host: str) -> Path:
+def evidence_folder(run: Path, attempt: int, asked: str = "") -> Path:
+    """Where snapshots lie, and `gathered.json`: those that were `asked` for while the ranks ran have their own."""
+    folder = RunLayout(run).attempt(attempt).directory
+    return folder / "asked" / asked if asked else folder
+
+
+def snapshot_folder(run: Path, attempt: int, host: str, asked: str = "") -> Path:
     """Where the snapshot of a host lies, the same on the host and at the run's home."""
-    return RunLayout(run).attempt(attempt).directory / "hosts" / host
+    return evidence_folder(run, attempt, asked) / "hosts" / host
 
 
-def snapshot(run: Path, attempt: int, host: str, most: int) -> tuple[Missing, ...]:
+def snapshot(run: Path, attempt: int, host: str, most: int, asked: str = "") -> tuple[Missing, ...]:
     """Ask this host's tools once, and keep what they say in the run; what could not be had.
 
     One that was taken stays as it is: the first is the nearest to the failure. What msnpureport writes takes `most`
     bytes at most. A host without NPUs has no tools for them, and nothing is missing there. Raises OSError.
     """
-    folder = snapshot_folder(run, attempt, host)
+    folder = snapshot_folder(run, attempt, host, asked)
     if folder.exists():
         return ()
     folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -16,6 +16,7 @@ from launcher.supervise.gather.outcome import CutFile, FromHost, Missing
 from launcher.supervise.gather.sources import Bytes, Found, Wanted
 from launcher.supervise.mirror.news import Piece, fair_shares, write_piece
 
+PARTIAL = ".partial"  # of a file's name, before all of it is here
 _GROWING = frozenset((".log", ".jsonl"))  # others may be written anew: they are replaced whole
 
 
@@ -31,6 +32,10 @@ class _Item:
     size: int
     at: int = 0
     problem: str = ""
+
+    @property
+    def is_whole(self) -> bool:
+        return not any(isinstance(part, Gap) for part in self.parts)
 
     def rest(self) -> Iterator[tuple[int, Span | bytes]]:
         """What is missing, with the place where it belongs: bytes of the source, or a note."""
@@ -64,6 +69,7 @@ class Transfer:
 
     def __post_init__(self) -> None:
         self.files = [found for found in self.files if self._belongs(found)]
+        self._here = {found.path for found in self.files if self._is_here(found)}
         self._shares = fair_shares([found.size for found in self.files], self.cap)
         self._items: list[_Item] = []
         self._asked: list[tuple[_Item, int, Span | bytes]] = []
@@ -72,16 +78,21 @@ class Transfer:
     def too_long(self) -> list[tuple[Found, int]]:
         """The files that have to be cut, and how many bytes of errors each has room for."""
         both = zip(self.files, self._shares, strict=True)
-        return [(found, room_for_errors(share)) for found, share in both if share < found.size]
+        return [(found, room_for_errors(share)) for found, share in both if self._has_to_be_cut(found, share)]
 
     def cut_at(self, errors: Sequence[Sequence[tuple[int, int]]]) -> None:
         """Decide what is kept of each file; `errors` are those of `too_long`, in its order."""
         places = iter(errors)
         for found, share in zip(self.files, self._shares, strict=True):
+            if found.path in self._here:
+                _cut_of(self._target(found)).unlink(missing_ok=True)
+                self._count(found.size)
+                continue
             place = f"{self.host}:{found.path}"
-            parts = cut(found.size, share, next(places) if share < found.size else (), place)
+            is_cut = self._has_to_be_cut(found, share)
+            parts = cut(found.size, share, next(places) if is_cut else (), place)
             size = cut_size(parts, place)
-            if share < found.size:
+            if is_cut:
                 self.cut.append(CutFile(path=found.path, size=found.size, kept=size))
             if size or not found.size:
                 self._add(found, place, parts, size, share)
@@ -127,15 +138,14 @@ class Transfer:
         )
 
     def _add(self, found: Found, place: str, parts: tuple[Part, ...], size: int, share: int) -> None:
-        target = self.target / Path(found.path).relative_to(self.root)
+        target = self._target(found)
         is_whole = not any(isinstance(part, Gap) for part in parts)
         if not is_whole:
-            target = target.with_name(target.name + SUFFIX)
+            target = _cut_of(target)
         partial = target
         if not is_whole or target.suffix not in _GROWING:
-            partial = target.with_name(f"{target.name}.{found.size}-{share}.partial")
-        here = _size(target)
-        if here == size or (partial == target and here is not None and here > size):
+            partial = target.with_name(f"{target.name}.{found.size}-{share}{PARTIAL}")
+        if not is_whole and _size(target) == size:
             self._count(size)
             return
         item = _Item(found.path, place, parts, target, partial, size, min(_size(partial) or 0, size))
@@ -151,18 +161,40 @@ class Transfer:
                 self._count(item.size)
                 if item.partial != item.target:
                     item.partial.replace(item.target)
-                    for older in item.target.parent.glob(f"{escape(item.target.name)}.*.partial"):
+                    for older in item.target.parent.glob(f"{escape(item.target.name)}.*{PARTIAL}"):
                         older.unlink(missing_ok=True)
+                if item.is_whole:
+                    _cut_of(item.target).unlink(missing_ok=True)
         self._items = [item for item in self._items if not item.problem and item.at < item.size]
 
     def _count(self, size: int) -> None:
         self.done += 1
         self.came += size
 
+    def _is_here(self, found: Found) -> bool:
+        """Whether a file is here whole, as it is there now."""
+        target = self._target(found)
+        return has_all(target, _size(target), found.size)
+
+    def _has_to_be_cut(self, found: Found, share: int) -> bool:
+        return share < found.size and found.path not in self._here
+
+    def _target(self, found: Found) -> Path:
+        return self.target / Path(found.path).relative_to(self.root)
+
     def _belongs(self, found: Found) -> bool:
         """Whether a file lies where the host was asked to look; a host that says otherwise is not believed."""
         path = Path(found.path)
         return path.is_relative_to(self.root) and ".." not in path.parts and found.size >= 0
+
+
+def has_all(copy: Path, size: int | None, wanted: int) -> bool:
+    """Whether a copy of so many bytes (None: there is none) has all of a file that has as many as `wanted`."""
+    return size is not None and (size >= wanted if copy.suffix in _GROWING else size == wanted)
+
+
+def _cut_of(target: Path) -> Path:
+    return target.with_name(target.name + SUFFIX)
 
 
 def _size(path: Path) -> int | None:

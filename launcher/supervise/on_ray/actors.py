@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import threading
 from collections.abc import Callable, Collection
 from contextlib import suppress
@@ -48,6 +49,8 @@ class SupervisorActor:
         self._stands_by = threading.Event()
         be_at_home_of(self._run)
         log_to(self._run.supervisor_log)
+        if (nice := os.getpriority(os.PRIO_PROCESS, 0)) > os.getpriority(os.PRIO_PROCESS, os.getppid()):
+            _log.warning("ranks run at nice %d, as this Ray's workers do: start it with RAY_worker_niceness=0", nice)
         threading.Thread(target=self._main, name="supervisor", daemon=True).start()
 
     def stand_by(self) -> None:

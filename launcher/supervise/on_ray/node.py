@@ -19,13 +19,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from launcher.runs.record import is_held
-from launcher.runs.store import home
+from launcher.runs.store import RunDirectory, home
 from launcher.supervise.logging_setup import log_to
 from launcher.supervise.on_ray import serving
 from launcher.supervise.on_ray.ray_process import RayProcess
 from launcher.supervise.on_ray.service import node_service
 from launcher.supervise.on_ray.serving import answer, asked
 from launcher.supervise.on_ray.terms import Terms, address, own_membership
+from launcher.supervise.on_ray.trust import shake_hands
 from launcher.supervise.on_ray.upkeep import HeadAway, Upkeep
 
 _log = logging.getLogger(__name__)
@@ -78,10 +79,13 @@ class Node:
 
     async def _wait_for_head(self, terms: Terms) -> None:
         """Return when the head takes connections, a little later on each host. Raises HeadAway."""
-        hosts = len(own_membership(self._cluster).members)
-        await asyncio.sleep(random.uniform(0, hosts / _JOINS_PER_SECOND))  # noqa: S311 - not a secret
+        membership = own_membership(self._cluster)
+        await asyncio.sleep(random.uniform(0, len(membership.members) / _JOINS_PER_SECOND))  # noqa: S311 - not a secret
         try:
             _, writer = await asyncio.wait_for(asyncio.open_connection(*terms.head), _CONNECT_TIMEOUT)
+            writer.close()
+            if membership.tls is not None:
+                await shake_hands(*terms.head, membership.tls)
         except (OSError, asyncio.TimeoutError) as error:
             self._give_up_if_away_for_long()
             raise HeadAway(
@@ -89,21 +93,23 @@ class Node:
                 where=address(*terms.head),
                 remedy="npu-launch up CLUSTER; a firewall has to let the hosts reach each other on Ray's ports",
             ) from error
-        writer.close()
-        self._away_since = None
+        if self._upkeep.is_refused:  # the head of our cluster is gone, and another one is in its place
+            self._give_up_if_away_for_long()
+        else:
+            self._away_since = None
 
     def _give_up_if_away_for_long(self) -> None:
         """A supervisor that comes back would come through us: as long as ranks may wait for one, we stay."""
         now = time.monotonic()
         self._away_since = self._away_since or now
-        if now - self._away_since > _HEAD_PATIENCE and not _lives_a_shim():
+        if now - self._away_since > _HEAD_PATIENCE and not self._lives_a_shim():
             _log.warning("the head has been away for %.0f s, and no run is here: leaving", now - self._away_since)
             self._over.set()
 
-
-def _lives_a_shim() -> bool:
-    """Whether a shim of any run lives on this host."""
-    return any(is_held(lock) for lock in (home() / "runs").glob("*/hosts/*/shim.lock"))
+    def _lives_a_shim(self) -> bool:
+        """Whether a shim of any run on the cluster lives on this host, whose home may be that of others too."""
+        me = own_membership(self._cluster).me
+        return any(is_held(RunDirectory(path).shim_lock(me)) for path in (home() / "runs").glob("*"))
 
 
 async def _serve(directory: Path, cluster: str | None) -> None:

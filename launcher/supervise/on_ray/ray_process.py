@@ -19,7 +19,7 @@ from launcher.errors import InfrastructureError
 from launcher.hosts.tagged import DIRECTORY_TAG
 from launcher.supervise.on_ray.ports_taken import wait_until_free
 from launcher.supervise.on_ray.settings import session_directory
-from launcher.supervise.on_ray.terms import Terms
+from launcher.supervise.on_ray.terms import Terms, address
 
 _START_TIMEOUT = 120.0  # seconds; a busy machine takes ten
 _START_PAUSE = 0.05  # seconds between looks at whether Ray is up: it tells nobody
@@ -31,6 +31,7 @@ _VITAL = ("gcs_server", "raylet")
 _PR_SET_PDEATHSIG = 1
 
 
+INVALID_TOKEN = "InvalidAuthToken"  # noqa: S105 - what ray.exceptions.AuthenticationError says
 _MISMATCH = re.compile(  # what ray._private.utils.check_version_info says
     r"Version mismatch:.*?Ray: (\S+)\s+Python: (\S+)\s+This process.*?Ray: (\S+)\s+Python: (\S+)", re.DOTALL
 )
@@ -38,6 +39,10 @@ _MISMATCH = re.compile(  # what ray._private.utils.check_version_info says
 
 class OtherVersion(InfrastructureError):
     """This host's Ray or Python is another than the head's; that does not pass by itself."""
+
+
+class Refused(InfrastructureError):
+    """What listens where the head should is the Ray of somebody else, or of another time: it wants another token."""
 
 
 class RayProcess:
@@ -52,7 +57,7 @@ class RayProcess:
     async def start(self, terms: Terms) -> str:
         """Return when all parts of Ray are up; the address of its head.
 
-        Raises InfrastructureError with Ray's last words when it does not come up, PortTaken and OtherVersion.
+        Raises InfrastructureError with Ray's last words when it does not come up, PortTaken, OtherVersion and Refused.
         """
         await wait_until_free(terms.ports)
         self._said = b""
@@ -69,13 +74,13 @@ class RayProcess:
         except OSError as error:
             raise InfrastructureError(f"Ray did not start:\n{error}") from error
         self._listening = asyncio.create_task(self._listen())
-        address = session_directory(self._directory) / "ray_current_cluster"  # written when all parts of Ray are up
+        up = session_directory(self._directory) / "ray_current_cluster"  # written when all parts of Ray are up
         deadline = asyncio.get_running_loop().time() + _START_TIMEOUT
-        while not _text(address) and not self._listening.done() and asyncio.get_running_loop().time() < deadline:
+        while not _text(up) and not self._listening.done() and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(_START_PAUSE)
-        if not _text(address):
-            raise self._failure()
-        return _text(address)
+        if not _text(up):
+            raise self._failure(terms)
+        return _text(up)
 
     async def ended(self) -> None:
         """Return when Ray, or a part of it without which it is none, has ended.
@@ -129,15 +134,17 @@ class RayProcess:
                     return
                 os.waitpid(ended.si_pid, 0)
 
-    def _failure(self) -> InfrastructureError:
+    def _failure(self, terms: Terms) -> InfrastructureError:
         """Why `ray start` did not come up, by its last words."""
         said = self._said.decode(errors="replace").strip()
-        if found := _MISMATCH.search(said):
-            return OtherVersion(
-                "the head has Ray {} on Python {}, this host Ray {} on Python {}".format(*found.groups()),
-                where=sys.executable,
-                expected="the same release of Ray and of Python, which may differ in its last number only",
-                remedy="have npu-launch up bring the environment (without `python` in the spec), or install the same",
+        if (mismatch := other_version(said, "the head")) is not None:
+            return mismatch
+        if INVALID_TOKEN in said:
+            return Refused(
+                "what answers at the head's address does not take the token of this cluster",
+                where=address(*terms.head),
+                expected="the Ray of this cluster",
+                remedy="end that Ray (npu-launch down with the spec of its hosts), then up again",
             )
         return InfrastructureError(
             "\n".join(["Ray did not start:", *(said.splitlines()[-_WORDS:] or ["it said nothing"])])
@@ -148,6 +155,18 @@ class RayProcess:
         assert self._ray is not None and self._ray.stdout is not None
         while data := await self._ray.stdout.read(4096):
             self._said = (self._said + data)[-16384:]
+
+
+def other_version(said: str, theirs: str) -> OtherVersion | None:
+    """What Ray's last words say of versions that differ, if that is what they are about."""
+    if (found := _MISMATCH.search(said)) is None:
+        return None
+    return OtherVersion(
+        "{} has Ray {} on Python {}, this host Ray {} on Python {}".format(theirs, *found.groups()),
+        where=sys.executable,
+        expected="the same release of Ray and of Python, which may differ in its last number only",
+        remedy="have npu-launch up bring the environment (without `python` in the spec), or install the same",
+    )
 
 
 def _end_with_parent() -> None:

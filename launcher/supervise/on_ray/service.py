@@ -17,7 +17,7 @@ from launcher.errors import InfrastructureError
 from launcher.hosts.tagged import TAGS
 from launcher.runs.clusters import cluster_directory
 from launcher.runs.record import Lock, is_held
-from launcher.runs.store import cache_directory, home, make_runtime_directory, runtime_path
+from launcher.runs.store import home, machine_directory, make_runtime_directory, runtime_path
 
 _PAUSE = 0.05  # seconds between looks at a process that is just starting or just ending
 _REMOVAL_PATIENCE = 5.0  # seconds for it to end, of itself or because it was killed
@@ -126,7 +126,7 @@ def ray_directory(cluster: str | None = None) -> Path:
 
 def head_service(cluster: str | None = None) -> Service:
     """Keeps the head: of a cluster's Ray, or of this user's on this machine alone."""
-    files = cluster_directory(cluster) / "head" if cluster else cache_directory() / "ray-head"
+    files = cluster_directory(cluster) / "head" if cluster else machine_directory() / "ray-head"
     return _service("head", ray_directory(cluster), files, cluster)
 
 

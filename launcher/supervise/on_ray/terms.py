@@ -15,6 +15,7 @@ from launcher.errors import InfrastructureError
 from launcher.planning.ray_ports import ray_ports
 from launcher.runs.clusters import Membership, cluster_directory, read_membership, token_path
 from launcher.supervise.on_ray import settings
+from launcher.supervise.on_ray.trust import context_of
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,10 @@ def local_terms(directory: Path) -> Terms:
 
 
 def cluster_terms(membership: Membership, directory: Path) -> Terms:
-    """For this host's part in the Ray of a cluster. Raises InfrastructureError when the token is not there."""
+    """For this host's part in the Ray of a cluster.
+
+    Raises InfrastructureError when the token is not there, or when certificates cannot be used.
+    """
     ports = ray_ports(membership.port)
     head, mine = membership.ip(membership.head), membership.ip(membership.me)
     own: tuple[int, ...] = ports[:-1]
@@ -59,6 +63,8 @@ def cluster_terms(membership: Membership, directory: Path) -> Terms:
             where=str(token_path(membership.id)),
             remedy="npu-launch up CLUSTER writes it anew",
         ) from error
+    if membership.tls is not None:
+        context_of(membership.tls)
     environment = settings.node_environment(membership, ports)
     return Terms(tuple(argv), environment, (head, ports.gcs), tuple(sorted(own)), token)
 

@@ -13,9 +13,10 @@ from typing import Any
 from launcher.errors import InfrastructureError
 from launcher.runs.clusters import Membership
 from launcher.supervise.on_ray.ports_taken import PortTaken
-from launcher.supervise.on_ray.ray_process import OtherVersion, RayProcess
+from launcher.supervise.on_ray.ray_process import OtherVersion, RayProcess, Refused
 from launcher.supervise.on_ray.retries import delays
 from launcher.supervise.on_ray.terms import Terms, cluster_terms, own_membership
+from launcher.supervise.on_ray.trust import Untrusted
 
 _log = logging.getLogger(__name__)
 _SOUND = 30.0  # seconds that Ray has to live for its next end to count as the first
@@ -47,8 +48,13 @@ class Upkeep:
         return {
             "up": self.ready.done() and not self.ready.exception(),
             "trouble": str(self._trouble or ""),
-            "hopeless": isinstance(self._trouble, PortTaken | OtherVersion) or self._failures >= _ENOUGH,
+            "hopeless": isinstance(self._trouble, PortTaken | OtherVersion | Untrusted) or self._failures >= _ENOUGH,
         }
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether it has last come to a Ray that is not its cluster's."""
+        return isinstance(self._trouble, Refused)
 
     def reread(self) -> Membership:
         """Do as this host's membership says now, and at once; what it says. Raises InfrastructureError."""

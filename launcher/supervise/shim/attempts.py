@@ -11,7 +11,7 @@ from typing import Any
 
 from launcher.supervise.shim.claims import Claims
 from launcher.supervise.shim.memory import OomWatch
-from launcher.supervise.shim.plans import Plan, attempt_of, read_plan
+from launcher.supervise.shim.plans import Plan, attempt_of, has_elsewhere, read_plan
 from launcher.supervise.shim.processes import Child, descendants, forbid_core, signal_group, signal_process
 from launcher.supervise.shim.starting import Emit, Started, Starter
 
@@ -64,7 +64,7 @@ class Attempts:
         then tells which one it was.
         """
         try:
-            plan = read_plan(plan_path)
+            plan = read_plan(plan_path, self._host)
         except (OSError, ValueError) as error:
             plan = Plan(attempt_of(plan_path) if attempt is None else attempt)
             if plan.attempt > self._number:
@@ -215,7 +215,7 @@ class Attempts:
 
     def _holds_all_ranks(self) -> bool:
         """Whether no other host has ranks that this host's services serve; with others, the supervisor says when."""
-        return {process["host"] for process in self._plan["ranks"]} == {self._host}
+        return bool(self._plan["ranks"]) and not has_elsewhere(self._plan, "ranks")
 
     # -- the start -----------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from launcher.supervise.shim.plans import has_elsewhere
 from launcher.supervise.shim.processes import make_folders
 
 _LOG = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
@@ -28,7 +29,7 @@ class Barrier:
     def take(self, plan: Mapping[str, Any]) -> None:
         """A new plan is to be started."""
         self._attempt = int(plan["attempt"])
-        self.is_needed = bool(plan["gang"]) and len(_hosts(plan)) > 1
+        self.is_needed = bool(plan["gang"]) and has_elsewhere(plan)
         self.is_reached = False
 
     def release(self, attempt: int) -> None:
@@ -67,7 +68,3 @@ def _find(program: str, cwd: str, environment: Mapping[str, str]) -> None:
     if not any(os.access(path, os.X_OK) for path in found):
         code = errno.EACCES if found else errno.ENOENT
         raise OSError(code, os.strerror(code))
-
-
-def _hosts(plan: Mapping[str, Any]) -> set[str]:
-    return {process["host"] for kind in ("ranks", "services") for process in plan[kind]}

@@ -43,6 +43,7 @@ def evidence(**changes: Any) -> dict[str, Any]:
         },
         "holders": {"found": [[77, "python3", "/dev/davinci0"]], "complete": False},
         "listening": [],
+        "interfaces": {"eth0": ["10.0.0.1"], "ib0": []},
         "paths": {"/data": {"kind": "folder"}, "/nfs": {"problem": "no answer in time"}},
         "filesystems": {"/dev/shm": {"problem": "no answer in time"}},
         "python": {"problem": "No such file or directory"},
@@ -62,6 +63,7 @@ def test_what_could_not_be_read_is_named_and_what_is_not_there_is_not() -> None:
     assert (report.device_nodes, report.closed_nodes) == ((0, 1), (1,))
     assert [process.pid for process in report.npus[0].processes] == [77]
     assert report.clock == Clock(100.5, 101.0, 101.5)
+    assert report.interfaces == {"eth0": ("10.0.0.1",), "ib0": ()}
 
 
 def test_parts_that_are_missing_are_named() -> None:

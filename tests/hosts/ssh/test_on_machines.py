@@ -147,6 +147,18 @@ def test_a_power_cut_while_a_command_runs_is_noticed_and_a_booted_machine_is_rea
     assert ask(machines)["code"] == 0
 
 
+def test_a_machine_that_begins_to_hang_while_a_command_runs_is_noticed(machines: Machines, node: Machine) -> None:
+    said = ask_and(machines, node.stop)
+    node.resume()
+    assert said["where"] == "host node, run"
+    assert "was lost while sh ran: 'no sign of life for 3 s'" in said["what"]
+    assert ask(machines)["code"] == 0
+
+
+def test_a_command_that_says_nothing_for_long_is_waited_for(machines: Machines) -> None:
+    assert ask(machines, "sleep", "6")["code"] == 0
+
+
 def test_a_machine_without_a_cable_does_not_answer(machines: Machines, node: Machine) -> None:
     node.cut()
     said = ask(machines, timeout=0.5)

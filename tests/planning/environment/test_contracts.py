@@ -19,6 +19,55 @@ def given(env: object, *prefixes: str) -> dict[str, str]:
     return {name: value for name, value in env.items() if name.startswith(prefixes)}
 
 
+# -- addresses that were seen on the hosts -----------------------------------------------------------------------------
+
+SEEN = (("a", "10.0.0.1", "eth0"), ("b", "10.0.0.2", "bond0"))
+
+
+def test_hccl_gets_the_address_of_each_host_where_ranks_find_each_other_by_root_info() -> None:
+    for framework in ("mindspore", "pytorch"):
+        ranks = planned(recipe(framework, 4), *TWO, addresses=SEEN).ranks
+        assert [rank.env["HCCL_IF_IP"] for rank in ranks] == ["10.0.0.1", "10.0.0.1", "10.0.0.2", "10.0.0.2"]
+    by_table = recipe("mindspore", 4, rendezvous="rank_table")
+    for job in (by_table, recipe("plain", 4), recipe("tensorflow", 4)):
+        assert "HCCL_IF_IP" not in planned(job, *TWO, addresses=SEEN).ranks[0].env
+
+
+def test_an_address_that_a_host_was_not_seen_to_have_is_given_to_nobody() -> None:
+    behind_nat = (SEEN[0], ("b", "10.0.0.2", None))
+    for addresses in (behind_nat, SEEN[:1], ()):
+        env = planned(recipe("pytorch", 4), *TWO, addresses=addresses).ranks[0].env
+        assert not {"HCCL_IF_IP", "GLOO_SOCKET_IFNAME"} & env.keys()
+    env = planned(recipe("pytorch", 2), *TWO, addresses=SEEN).ranks[0].env  # on one host, whose ranks meet on loopback
+    assert not {"HCCL_IF_IP", "GLOO_SOCKET_IFNAME"} & env.keys()
+
+
+def test_a_recipe_that_chooses_its_interfaces_is_left_to_its_choice() -> None:
+    for name, value in (("HCCL_SOCKET_IFNAME", "eth1"), ("HCCL_SOCKET_FAMILY", "AF_INET6")):
+        assert "HCCL_IF_IP" not in planned(recipe("pytorch", 4, env={name: value}), *TWO, addresses=SEEN).ranks[0].env
+    own = planned(recipe("pytorch", 4, env={"GLOO_SOCKET_IFNAME": "ib0"}), *TWO, addresses=SEEN)
+    assert {rank.env["GLOO_SOCKET_IFNAME"] for rank in own.ranks} == {"ib0"}
+
+
+def test_gloo_gets_the_interface_of_each_host() -> None:
+    ranks = planned(recipe("pytorch", 4), *TWO, **CPU, addresses=SEEN).ranks
+    assert [rank.env["GLOO_SOCKET_IFNAME"] for rank in ranks] == ["eth0", "eth0", "bond0", "bond0"]
+    assert "HCCL_IF_IP" not in ranks[0].env
+
+
+def test_workers_of_mindspore_are_told_the_address_that_their_host_has() -> None:
+    ranks = planned(recipe("mindspore", 4), *TWO, **CPU, addresses=SEEN).ranks
+    assert [rank.env["MS_WORKER_IP"] for rank in ranks] == ["10.0.0.1", "10.0.0.1", "10.0.0.2", "10.0.0.2"]
+    assert "MS_WORKER_IP" not in planned(recipe("mindspore", 4), *TWO, **CPU).ranks[0].env
+
+
+def test_a_host_that_is_called_by_name_is_met_at_the_ip_that_is_known_of_it() -> None:
+    hosts = (host("a", "node-a.lab", 0, 1), host("b", "node-b.lab", 0, 1))
+    assert "MindSpore's scheduler needs an IP" in refusal(recipe("mindspore", 4), *hosts, **CPU).what
+    launch = planned(recipe("mindspore", 4), *hosts, **CPU, addresses=SEEN)
+    assert launch.services[0].env["MS_SCHED_HOST"] == launch.ranks[3].env["MS_SCHED_HOST"] == "10.0.0.1"
+
+
 # -- MindSpore ---------------------------------------------------------------------------------------------------------
 
 

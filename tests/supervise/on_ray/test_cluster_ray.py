@@ -20,7 +20,6 @@ from tests.machines.machine import Machine
 
 ID = "0123abcd"
 HOME = "/root/.npu-launch"
-FOLDER = f"{HOME}/clusters/{ID}"
 NAMES = ("node-1", "node-2", "node-3")
 PORT = 19700
 REPOSITORY = str(Path(__file__).parents[3])
@@ -39,6 +38,11 @@ def machines() -> Iterator[Machines]:
         yield made
 
 
+def folder(name: str) -> str:
+    """What a host has of the cluster."""
+    return f"{HOME}/machines/{name}/clusters/{ID}"
+
+
 def enroll(machines: Machines, name: str, head: str = "node-1") -> None:
     """Write what `up` writes on a host."""
     members = tuple(Member(name=server.name, ip=server.address) for server in machines.servers)
@@ -46,7 +50,7 @@ def enroll(machines: Machines, name: str, head: str = "node-1") -> None:
         cluster="three", id=ID, head=head, me=name, members=members, port=PORT, stay=True, python=sys.executable
     )
     script = 'umask 077; mkdir -p "$1"; printf %s "$2" > "$1/membership.json"; printf %064d 7 > "$1/token"'
-    machines[name].run("sh", "-c", script, "-", FOLDER, membership.model_dump_json())
+    machines[name].run("sh", "-c", script, "-", folder(name), membership.model_dump_json())
 
 
 def ask(machine: Machine, module: str, *arguments: str) -> dict[str, object]:
@@ -98,7 +102,7 @@ def test_a_host_that_leaves_keeps_nothing_but_logs_and_the_others_go_on(machines
     assert ask(node, "end") == {"ended": True}
     assert node.processes() == []
     assert not node.path(str(runtime_path(Path(HOME)))).exists()
-    assert sorted(path.name for path in node.path(FOLDER).iterdir()) == ["node.lock", "node.log"]
+    assert sorted(path.name for path in node.path(folder("node-3")).iterdir()) == ["node.lock", "node.log"]
     assert ask(node, "end") == {"ended": True}
     assert ask(machines["node-2"], "joined", "10") == {"joined": True}
 
