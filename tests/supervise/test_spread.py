@@ -80,13 +80,13 @@ def test_what_is_left_on_a_fenced_host_is_ended_when_it_comes_back(nodes: Virtua
     script = f"touch {tmp_path}/$NPU_LAUNCH_ATTEMPT-$RANK; {UNTIL_TOLD.format(tmp_path)}"
     run = nodes.run(write_recipe(tmp_path, script, ranks=4, lease=3, grace=0.5, restart=ONCE))
     wait_until_all_run(run)
-    assert nodes.ranks("node-1") == {"2", "3"}
+    wait_for(lambda: nodes.ranks("node-1") == {"2", "3"}, "both ranks are there")
     nodes.suspend("node-1")
     wait_until_all_run(run, attempt=2)
     nodes.resume("node-1")
     wait_for(lambda: "host_back" in types(run), "the host is back")
     assert not nodes.ranks("node-1")
-    assert nodes.ranks("node-2") == {"2", "3"}
+    wait_for(lambda: nodes.ranks("node-2") == {"2", "3"}, "both ranks are there")
     (tmp_path / "go").touch()
     assert wait_until_ended(run).phase is RunPhase.SUCCEEDED
 
