@@ -15,6 +15,8 @@ from tests.machines.network import Network, address, address6, command
 
 LAPTOP = "laptop"
 
+_FOLDERS = "nl-machines-"
+
 _SSHD = """\
 HostKey /etc/ssh/machine_key
 PermitRootLogin prohibit-password
@@ -56,8 +58,9 @@ class Machines:
         files: Mapping[str, Sequence[Path]] | None = None,
         shared: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="nl-machines-"))
         self._network = Network()
+        _sweep()
+        self._folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDERS}{os.getpid()}-"))
         self._machines: dict[str, Machine] = {}
         try:
             key = self._make_key("key")
@@ -147,3 +150,11 @@ class Machines:
         key = self._folder / path
         command("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(key))
         return key
+
+
+def _sweep() -> None:
+    """Remove the folders of machines whose maker was killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDERS}*-*"):
+        maker = folder.name.removeprefix(_FOLDERS).partition("-")[0]
+        if maker.isdecimal() and not Path(f"/proc/{maker}").exists():
+            shutil.rmtree(folder, ignore_errors=True)

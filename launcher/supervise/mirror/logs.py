@@ -56,7 +56,7 @@ class LogMirror:
 
     async def follow(self, host: str) -> None:
         """Copy what this host's ranks write, for ever; cancel it. To be called for each host that is not home."""
-        poll = _SHORTEST_POLL
+        poll, told = _SHORTEST_POLL, ""
         while True:
             try:
                 copies = await self._copies_on(host)
@@ -67,7 +67,9 @@ class LogMirror:
                 ended = [copy for copy in copies if copy.is_behind and has_ended(copy, self._state())]
                 await self._hurry(host, ended)
             except (LinkLost, NpuLaunchError, OSError, asyncio.TimeoutError) as error:
-                _log.info("logs of %s are not copied for now: %r", host, error)
+                if repr(error) != told:
+                    told = repr(error)
+                    _log.info("logs of %s are not copied for now: %s", host, told)
                 await asyncio.sleep(_RETRY)
             except Exception:  # whatever is wrong with a log, the run goes on
                 _log.exception("logs of %s are not copied for now", host)
