@@ -341,8 +341,8 @@ class Supervisor:
         return True
 
     async def _on_gather(self, number: int, limit: int) -> str:
-        """Somebody asks for the evidence of an attempt; what came of it. Raises ValueError for no attempt."""
+        """Somebody asks for the evidence of an attempt; what came of it. Raises ValueError when it is not for us."""
         attempt = next((each for each in self._state.attempts if each.number == number), None)
-        if attempt is None:
+        if attempt is None or self._over.done():  # who supervises a run that has ended waits for nothing new
             raise ValueError(number)
         return (await self._evidence.on_request(attempt, Limits(host_bytes=limit))).model_dump_json()

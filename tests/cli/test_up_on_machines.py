@@ -42,7 +42,7 @@ def test_a_user_who_may_not_log_in_is_told_for_every_host(machines: Machines) ->
     done = npu_launch(machines, "up", ssh="user: nobody")
     assert done.returncode == 4
     for node in machines.servers:
-        assert f"npu-launch: {node.name}: host {node.name}, log in: " in done.stderr
+        assert f"npu-launch: host {node.name}, log in: " in done.stderr
     assert "error: something is wrong with 2 hosts: node-1, node-2" in done.stderr
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
+import psutil
 import pytest
 
 from launcher.errors import ExitCode
@@ -61,7 +63,11 @@ def start(site: Site, **fields: Any) -> str:
 
 def ranks_on(machine: Machine) -> list[int]:
     """The processes of ranks on a machine."""
-    return [process.pid for process in machine.processes() if "job.py" in " ".join(process.cmdline())]
+    found = []
+    for process in machine.processes():
+        with suppress(psutil.Error):  # it has ended meanwhile
+            found += [process.pid] if "job.py" in " ".join(process.cmdline()) else []
+    return found
 
 
 def events(site: Site, run: str, at: Machine | None = None) -> list[Event]:
