@@ -25,11 +25,13 @@ OpenReach = Callable[[Host], Reach]
 
 HOSTS_AT_ONCE: Final = 256  # hosts that hang must not keep others waiting
 
-# Which python3: the one that PATH finds, else usual places of one. `exec` keeps it the process that a time limit ends.
+# Which python3: the one that PATH finds, else usual places of one, else the one that npu-launch has brought there; not
+# one that is too old. `exec` keeps it the process that a time limit ends.
 _PYTHON: Final = (
-    'for python in python3 /usr/bin/python3 /usr/local/bin/python3 "$@"; do\n'
-    'command -v "$python" >/dev/null 2>&1 && exec "$python" -; done\n'
-    'echo "no python3 on this host" >&2; exit 127'
+    'for python in python3 /usr/bin/python3 /usr/local/bin/python3 "$@" ~/.npu-launch/env/*/bin/python; do\n'
+    '"$python" -ISc "import sys; sys.exit(sys.version_info < (3, 7))" </dev/null >/dev/null 2>&1 && exec "$python" -\n'
+    "done\n"
+    'echo "no Python 3.7 or later on this host" >&2; exit 127'
 )
 
 
@@ -113,7 +115,7 @@ def _failed(host: Host, why: str) -> InfrastructureError:
     return InfrastructureError(
         f"host {host.name} ({host.address}) could not be asked: {why}",
         expected="a shell and Python 3.7 or later there",
-        remedy=f"ssh {host.address} python3 --version",
+        remedy="npu-launch up CLUSTER brings one there",
     )
 
 

@@ -181,11 +181,11 @@ def test_json_keeps_to_its_schema(npu_launch: Command, machine: SimulatedHost, c
         assert len(found["hosts"][0]["npus"]) == 8
 
 
-def test_json_of_a_host_that_does_not_answer_has_nulls(
-    npu_launch: Command, machine: SimulatedHost, cluster: Path
-) -> None:
-    machine.state.absent = ("python3",)
-    done = npu_launch("check", cluster, "--json")
+def test_json_of_a_host_that_does_not_answer_has_nulls(npu_launch: Command, tmp_path: Path) -> None:
+    far = tmp_path / "far.yaml"
+    hosts = [{"name": "far", "address": NOWHERE, "devices": 8}]
+    far.write_text(json.dumps({"name": "far", "soc": "CPU", "hosts": hosts, "ssh": {"config": "none"}}))
+    done = npu_launch("check", far, "--json")
     assert done.code == ExitCode.PREFLIGHT_REFUSED
     found = json.loads(done.out)
     jsonschema.validate(found, DOCUMENT)

@@ -177,7 +177,7 @@ def test_each_host_fails_by_itself_and_within_the_budget(tmp_path: Path) -> None
     assert "no route" in str(found["node-002"])
     assert isinstance(found["node-003"], InfrastructureError)
     assert "did not answer" in str(found["node-003"])
-    assert "python3: not found" in str(found["node-004"])
+    assert isinstance(found["node-004"], HostReport)  # a python3 that does not work is passed over for another
 
 
 class _Talks:
