@@ -159,8 +159,6 @@ def test_what_only_a_full_look_shows(machine: SimulatedHost, tmp_path: Path) -> 
     assert "hccn_tool -i 3 -link -g" in word
 
 
-def test_a_machine_that_does_not_answer_is_refused(machine: SimulatedHost, tmp_path: Path) -> None:
+def test_a_python3_that_does_not_work_is_passed_over_for_another(machine: SimulatedHost, tmp_path: Path) -> None:
     machine.state.absent = ("python3",)
-    error = refused(recipe(tmp_path, ranks=8), npus())
-    assert isinstance(error, PreflightError)
-    assert "could not be asked" in str(error)
+    assert worth_a_word(check_hosts(recipe(tmp_path, ranks=8), npus())) == []
