@@ -7,8 +7,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
+
+import psutil
 
 from launcher.runs.fold import fold
 from launcher.runs.record import RecordReader
@@ -109,18 +111,24 @@ class Site:
 
     def left_on(self, machine: Machine) -> list[str]:
         """The command lines of what still runs there, sshd's sessions left out."""
-        found = []
-        for process in machine.processes():
-            try:
-                line = " ".join(process.cmdline())
-            except Exception:  # it has ended meanwhile
-                continue
-            if line and "sshd" not in line:
-                found.append(line)
-        return found
+        return [line for _, line in commands(machine) if line and "sshd" not in line]
 
 
 def document(outcome: Outcome) -> Mapping[str, Any]:
     """What a command printed as JSON."""
     found: Mapping[str, Any] = json.loads(outcome.out)
     return found
+
+
+def commands(machine: Machine) -> list[tuple[psutil.Process, str]]:
+    """What runs on a machine, with its command line."""
+    found = []
+    for process in machine.processes():
+        with suppress(psutil.Error):  # it has ended meanwhile
+            found.append((process, " ".join(process.cmdline())))
+    return found
+
+
+def ranks_on(machine: Machine) -> list[psutil.Process]:
+    """The processes of ranks on a machine."""
+    return [process for process, line in commands(machine) if "job.py" in line]

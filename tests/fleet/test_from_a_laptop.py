@@ -12,7 +12,7 @@ import pytest
 
 from launcher.errors import ExitCode
 from launcher.runs.state import RunPhase
-from tests.fleet.site import Site, document
+from tests.fleet.site import Site, commands, document
 from tests.machines import Machines
 
 pytestmark = pytest.mark.timeout(300)
@@ -114,7 +114,7 @@ def test_an_interrupt_does_not_wait_for_hosts(site: Site) -> None:
         with site.beside("up", CLUSTER) as command:
             while not laptop.run("ss", "-Htn", "state", "established", "dst", slow.address).stdout:
                 assert command.poll() is None
-            [python] = [each for each in laptop.processes() if each.cmdline()[1:3] == ["-m", "launcher.cli.main"]]
+            [python] = [each for each, line in commands(laptop) if " -m launcher.cli.main " in line]
             python.send_signal(signal.SIGINT)
             assert command.wait(5) == ExitCode.INTERRUPTED
     finally:

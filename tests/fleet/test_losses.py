@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any
 
-import psutil
 import pytest
 
 from launcher.errors import ExitCode
 from launcher.runs.events import Event, HostUnreachable
 from launcher.runs.record import RecordReader
 from launcher.runs.state import RunPhase, RunState
-from tests.fleet.site import HOME, Site, document
+from tests.fleet.site import HOME, Site, document, ranks_on
 from tests.machines import Machine, Machines
 
 pytestmark = pytest.mark.timeout(400)
@@ -61,13 +59,9 @@ def start(site: Site, **fields: Any) -> str:
     return run
 
 
-def ranks_on(machine: Machine) -> list[int]:
-    """The processes of ranks on a machine."""
-    found = []
-    for process in machine.processes():
-        with suppress(psutil.Error):  # it has ended meanwhile
-            found += [process.pid] if "job.py" in " ".join(process.cmdline()) else []
-    return found
+def pids_on(machine: Machine) -> list[int]:
+    """The ids of ranks on a machine."""
+    return sorted(process.pid for process in ranks_on(machine))
 
 
 def events(site: Site, run: str, at: Machine | None = None) -> list[Event]:
@@ -122,7 +116,7 @@ def test_ranks_on_a_host_that_is_cut_off_end_with_their_lease_and_it_is_welcome_
 
 def test_training_does_not_notice_that_ray_is_lost_and_found_again(site: Site) -> None:
     run = start(site, lease=60)
-    before = {name: sorted(ranks_on(site.machines[name])) for name in ("node-1", "node-2")}
+    before = {name: pids_on(site.machines[name]) for name in ("node-1", "node-2")}
     gcs = [process for process in site.head.processes() if process.name() == "gcs_server"]
     assert len(gcs) == 1
     gcs[0].kill()
@@ -131,7 +125,7 @@ def test_training_does_not_notice_that_ray_is_lost_and_found_again(site: Site) -
     site.wait(run, lambda s: s.supervisor is not None and s.supervisor.by == "keeper", "the keeper has it", 60)
     site.wait(run, lambda s: s.supervisor is not None and s.supervisor.by == "ray", "Ray has it again", 120)
     site.wait(run, lambda s: not s.unwell_hosts, "all hosts answer", 30)
-    after = {name: sorted(ranks_on(site.machines[name])) for name in before}
+    after = {name: pids_on(site.machines[name]) for name in before}
     assert after == before, site.tail(run)
     assert len(site.state(run).attempts) == 1
     stopped = site.npu_launch("stop", run)

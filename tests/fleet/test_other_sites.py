@@ -12,9 +12,10 @@ import pytest
 
 from launcher.errors import ExitCode
 from launcher.runs.state import RunPhase
+from launcher.runs.store import runtime_path
 from tests.fleet import certificates
 from tests.fleet.certificates import Authority
-from tests.fleet.site import HOME, Site, document
+from tests.fleet.site import HOME, Site, commands, document, ranks_on
 from tests.machines import Machine, Machines
 
 pytestmark = pytest.mark.timeout(300)
@@ -57,11 +58,7 @@ def take_down(site: Site) -> None:
     ok(site, "down", CLUSTER)
     for name in site.hosts:
         assert [line for line in site.left_on(site.machines[name]) if "launcher" in line] == []
-        assert [path.name for path in site.machines[name].path("/tmp").glob("npu-launch-*")] == ["npu-launch-claims"]
-
-
-def ranks_on(machine: Machine) -> list[psutil.Process]:
-    return [process for process in machine.processes() if "job.py" in " ".join(process.cmdline())]
+        assert not site.machines[name].path(str(runtime_path(Path(HOME)))).exists()
 
 
 # -- a home that the hosts share --------------------------------------------------------------------------------------
@@ -200,7 +197,5 @@ def actors(machine: Machine, name: str) -> list[psutil.Process]:
     """Ray's workers there that are actors of this class, or of any of ours."""
     classes = (name,) if name else ("Agent", "SupervisorActor")
     return [
-        process
-        for process in machine.processes()
-        if any(" ".join(process.cmdline()).startswith(f"ray::{each}") for each in classes)
+        process for process, line in commands(machine) if line.startswith(tuple(f"ray::{each}" for each in classes))
     ]
