@@ -86,7 +86,7 @@ def test_all_hosts_join_the_head_and_come_back_to_it_when_it_was_killed(machines
     (gcs,) = named(machines["node-1"], "gcs_server")
     gcs.kill()
     wait_for(lambda: not any(map(psutil.pid_exists, before)), "the nodes of the old head have ended")
-    assert ask(machines["node-1"], "joined", "90") == {"joined": True, "nodes": addresses}
+    assert ask(machines["node-1"], "joined", "90") == {"joined": True, "was_up": True, "nodes": addresses}
 
 
 def test_all_listen_on_fixed_ports_alone(machines: Machines) -> None:
