@@ -6,8 +6,8 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from typing import Any
 
 import psutil
@@ -15,7 +15,7 @@ import psutil
 from launcher.runs.fold import fold
 from launcher.runs.record import RecordReader
 from launcher.runs.state import RankPhase, RunState
-from tests.end_to_end import Outcome
+from tests.end_to_end import Outcome, beside
 from tests.machines import Machine, Machines
 
 COMMAND = (sys.executable, "-m", "launcher.cli.main")
@@ -61,23 +61,9 @@ class Site:
         assert "Traceback (most recent call last)" not in done.stderr, done.stderr
         return Outcome(done.returncode, done.stdout, done.stderr)
 
-    @contextmanager
-    def beside(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    def beside(self, *arguments: str) -> AbstractContextManager[subprocess.Popen[str]]:
         """Run the command on the laptop beside the test."""
-        process = subprocess.Popen(
-            self.machines.laptop.entering(*COMMAND, *arguments),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        try:
-            yield process
-        finally:
-            if process.poll() is None:
-                process.kill()
-            process.communicate()
+        return beside(*self.machines.laptop.entering(*COMMAND, *arguments))
 
     def state(self, run: str, at: Machine | None = None) -> RunState:
         """What the record of a run says, at its home."""

@@ -1,6 +1,6 @@
 """Several machines on this one, for tests of many hosts: see README.md."""
 
-from tests.machines.fleet import Machines, missing
+from tests.machines.fleet import Machines, need_machines
 from tests.machines.machine import Machine
 
-__all__ = ["Machine", "Machines", "missing"]
+__all__ = ["Machine", "Machines", "need_machines"]

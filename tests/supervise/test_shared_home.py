@@ -16,14 +16,7 @@ from launcher.specs import load_cluster
 from launcher.supervise import begin
 from launcher.supervise.begin import adopt
 from launcher.supervise.fleet.there import look
-
-CLUSTER = """
-name: two
-soc: CPU
-hosts:
-  - {name: a, address: 192.0.2.1, devices: 1}
-  - {name: b, address: 192.0.2.2, devices: 1}
-"""
+from tests.runs.test_pointer import CLUSTER
 
 
 @pytest.fixture

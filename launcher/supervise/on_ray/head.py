@@ -21,7 +21,7 @@ from launcher.supervise.logging_setup import log_to
 from launcher.supervise.on_ray import serving
 from launcher.supervise.on_ray.ray_process import RayProcess
 from launcher.supervise.on_ray.service import head_service
-from launcher.supervise.on_ray.serving import answer, asked
+from launcher.supervise.on_ray.serving import answer, asked, keeping
 from launcher.supervise.on_ray.settings import token_path
 from launcher.supervise.on_ray.terms import Terms, local_terms
 from launcher.supervise.on_ray.upkeep import Upkeep
@@ -49,18 +49,13 @@ class Head:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self._over.set)
         socket = self._directory / "head.sock"
-        server = await asyncio.start_unix_server(self._on_connection, str(socket))
-        keeping = asyncio.create_task(self._upkeep.keep() if self._upkeep else self._start_once())
-        starter = os.dup(0)  # a pipe that its starter holds until it has a lease
-        loop.add_reader(starter, self._on_starter_gone, starter)
+        work = self._upkeep.keep() if self._upkeep else self._start_once()
         try:
-            await self._over.wait()
+            async with keeping(socket, self._on_connection, work, self._ray):
+                starter = os.dup(0)  # a pipe that its starter holds until it has a lease
+                loop.add_reader(starter, self._on_starter_gone, starter)
+                await self._over.wait()
         finally:
-            server.close()
-            socket.unlink(missing_ok=True)
-            keeping.cancel()
-            await asyncio.wait({keeping})
-            await self._ray.end()
             token_path(self._directory).unlink(missing_ok=True)
 
     # -- leases ----------------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from launcher.supervise.logging_setup import log_to
 from launcher.supervise.on_ray import serving
 from launcher.supervise.on_ray.ray_process import RayProcess
 from launcher.supervise.on_ray.service import node_service
-from launcher.supervise.on_ray.serving import answer, asked
+from launcher.supervise.on_ray.serving import answer, asked, keeping
 from launcher.supervise.on_ray.terms import Terms, address, own_membership
 from launcher.supervise.on_ray.trust import shake_hands
 from launcher.supervise.on_ray.upkeep import HeadAway, Upkeep
@@ -50,16 +50,8 @@ class Node:
         """Keep this host in Ray until it is told to leave, or nobody is there to join."""
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._over.set)
         socket = self._directory / "node.sock"
-        server = await asyncio.start_unix_server(self._on_connection, str(socket))
-        keeping = asyncio.create_task(self._upkeep.keep())
-        try:
+        async with keeping(socket, self._on_connection, self._upkeep.keep(), self._ray):
             await self._over.wait()
-        finally:
-            server.close()
-            socket.unlink(missing_ok=True)
-            keeping.cancel()
-            await asyncio.wait({keeping})
-            await self._ray.end()
 
     async def _on_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         op = await asked(reader)

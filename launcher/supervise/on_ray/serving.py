@@ -8,12 +8,14 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from launcher.runs.record import Lock
 from launcher.runs.store import make_runtime_directory, remove_runtime_directory
+from launcher.supervise.on_ray.ray_process import RayProcess
 
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -42,6 +44,26 @@ def main(serve: Callable[[Path, str | None], Awaitable[None]]) -> None:
     with suppress(OSError):
         directory.rmdir()
     remove_runtime_directory()
+
+
+@asynccontextmanager
+async def keeping(
+    socket: Path,
+    on_connection: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
+    work: Coroutine[Any, Any, None],
+    ray: RayProcess,
+) -> AsyncIterator[None]:
+    """Answer on a socket and do the work beside; in the end, end both, and Ray with all that is below it."""
+    server = await asyncio.start_unix_server(on_connection, str(socket))
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        server.close()
+        socket.unlink(missing_ok=True)
+        task.cancel()
+        await asyncio.wait({task})
+        await ray.end()
 
 
 async def asked(reader: asyncio.StreamReader) -> str:

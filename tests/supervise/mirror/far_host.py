@@ -44,16 +44,16 @@ class FarHost:
         return self._root / path.relative_to(self._home)
 
     async def events(self, after: int) -> list[bytes]:
-        raise NotImplementedError
+        raise AssertionError("a mirror only has things done there")
 
     async def send(self, message: Message) -> None:
-        raise NotImplementedError
+        raise AssertionError("a mirror only has things done there")
 
     async def renew(self) -> float:
-        raise NotImplementedError
+        raise AssertionError("a mirror only has things done there")
 
     def reset(self) -> None:
-        raise NotImplementedError
+        raise AssertionError("a mirror only has things done there")
 
 
 def _moved(value: Any, old: Path, new: Path) -> Any:
