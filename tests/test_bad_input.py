@@ -88,10 +88,10 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
         )
 
 
-def test_a_cluster_that_is_not_here(tmp_path: Path) -> None:
+def test_a_cluster_that_cannot_be_reached(tmp_path: Path) -> None:
     cluster = tmp_path / "cluster.yaml"
     cluster.write_text("name: far\nsoc: CPU\nhosts: [{name: far, address: 192.0.2.77, devices: 8}]\n")
-    assert_refused(write_recipe(tmp_path, "true"), "-c", cluster, code=ExitCode.USAGE, says="192.0.2.77")
+    assert_refused(write_recipe(tmp_path, "true"), "-c", cluster, code=ExitCode.PREFLIGHT_REFUSED, says="192.0.2.77")
 
 
 def test_a_run_that_nobody_knows() -> None:

@@ -235,7 +235,7 @@ def listening(root: Root, ports: list[int]) -> list[int]:
     return sorted(found.intersection(ports))
 
 
-def interfaces() -> dict[str, list[str]]:
+def interfaces(root: Root) -> dict[str, list[str]]:
     """The network interfaces by name, each with its addresses; one may have none."""
     import array
     import fcntl
@@ -251,7 +251,7 @@ def interfaces() -> dict[str, list[str]]:
         entry = bytes(entries[start : start + IFREQ])
         name = entry[:16].partition(b"\0")[0].decode().partition(":")[0]  # eth0:1 is of eth0
         found.setdefault(name, []).append(socket.inet_ntoa(entry[20:24]))
-    for line in read("/proc/net/if_inet6").get("text", "").splitlines():
+    for line in read(root.at("/proc/net/if_inet6")).get("text", "").splitlines():
         cells = line.split()
         address = socket.inet_ntop(socket.AF_INET6, bytes.fromhex(cells[0]))
         found.setdefault(cells[-1], []).append(address)
@@ -336,7 +336,7 @@ def gather(request: dict[str, Any]) -> dict[str, Any]:
         "tools": lambda: tools(request, root, nodes, deadline),
         "holders": lambda: holders(root, SCAN_SECONDS) if nodes else {"found": [], "complete": True},
         "listening": lambda: listening(root, request["ports"]),
-        "interfaces": interfaces,
+        "interfaces": lambda: interfaces(root),
         "paths": lambda: all_of({path: partial(look_at, path) for path in request["paths"]}, deadline),
         "filesystems": lambda: all_of({path: partial(room, path) for path in request["filesystems"]}, deadline),
         "python": lambda: python_packages(request["python"], request["packages"], deadline),

@@ -86,7 +86,7 @@ def survey_host(host: Host, request: Request, open_reach: OpenReach, end: float)
 
 def interfaces_of(reach: Reach, python: str | None, timeout: float) -> Mapping[str, Sequence[str]]:
     """The addresses of each network interface of a host, by its name; nothing where the host does not say."""
-    source = inspect.getsource(probe) + "\nsys.stdout.write(json.dumps(interfaces()))\n"
+    source = inspect.getsource(probe) + "\nsys.stdout.write(json.dumps(interfaces(Root(''))))\n"
     answer = reach.run(["sh", "-c", _PYTHON, "sh", python or sys.executable], input=source.encode(), timeout=timeout)
     try:
         found: dict[str, list[str]] = json.loads(answer.stdout) if answer.code == 0 else {}

@@ -20,6 +20,7 @@ from launcher.supervise.clock_offset import ClockOffset
 from launcher.supervise.heartbeat import UNREACHABLE_AFTER, keep_in_touch
 from launcher.supervise.link import HostLink, LinkLost, Message, ShimLink
 from launcher.supervise.parcels import Parcels
+from launcher.supervise.patience import within
 
 _Result = TypeVar("_Result")
 _log = logging.getLogger(__name__)
@@ -189,7 +190,7 @@ class Attendant:
     async def _answers(self) -> bool:
         """Whether the shim of this machine answers on its own socket."""
         try:
-            await asyncio.wait_for(ShimLink(self._run.shim_socket(self._host)).renew(), _ANSWER_TIMEOUT)
+            await within(ShimLink(self._run.shim_socket(self._host)).renew(), _ANSWER_TIMEOUT)
         except (LinkLost, asyncio.TimeoutError):
             return False
         return True
@@ -234,7 +235,7 @@ class Attendant:
         if self._attempt_here() is None:
             self._wanted.clear()
             with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._wanted.wait(), _IDLE_PAUSE)
+                await within(self._wanted.wait(), _IDLE_PAUSE)
         else:
             await asyncio.sleep(_RECONNECT_PAUSE)
         words = await self._there(on_host.last_words, self._run, self._host, self._seen)
@@ -261,7 +262,7 @@ class Attendant:
                 ending = self._there(on_host.end_shim, self._run, self._host)
             else:
                 ending = self._there(on_host.end_what_is_left, self._run)
-            left = await asyncio.wait_for(ending, _CLEARING_TIMEOUT)
+            left = await within(ending, _CLEARING_TIMEOUT)
         except asyncio.TimeoutError:  # the environment of such a process cannot be read either
             if not self.link.is_home:
                 raise LinkLost(self._host) from None
@@ -297,7 +298,7 @@ class Attendant:
         try:
             if message["op"] == "launch":
                 await self._see_to_shim(message["attempt"])
-            await asyncio.wait_for(self.link.send(message), _SEND_TIMEOUT)
+            await within(self.link.send(message), _SEND_TIMEOUT)
         except (LinkLost, asyncio.TimeoutError) as lost:
             if message is not self._untold:
                 self._untold = message
@@ -316,7 +317,7 @@ class Attendant:
             if not self.link.is_home:
                 parcel = await self._parcels.of(number, self._host)
                 delivering = self.link.there(on_host.deliver, self._run, on_host.home_mark(self._run), parcel.files)
-                await asyncio.wait_for(delivering, _CALL_TIMEOUT)
+                await within(delivering, _CALL_TIMEOUT)
                 for path in parcel.belongings:
                     await self._belongings.bring(self.link, path, number)
             state = self._state()
@@ -326,5 +327,5 @@ class Attendant:
             starting = self.link.there(
                 on_host.see_to_shim, self._run, self._host, number, self._seen, has_begun, self._is_spread
             )
-            await asyncio.wait_for(starting, _CALL_TIMEOUT)
+            await within(starting, _CALL_TIMEOUT)
             self._seen_to = number

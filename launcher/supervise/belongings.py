@@ -17,6 +17,7 @@ from typing import Final
 
 from launcher.errors import InfrastructureError
 from launcher.supervise.link import HostLink
+from launcher.supervise.patience import within
 
 _PIECE: Final = 4 << 20  # bytes that travel in one call; larger ones are no quicker
 _AT_ONCE = 8  # pieces on their way to all hosts: Ray keeps them in a store of 80 MiB
@@ -61,7 +62,7 @@ class Belongings:
             for offset in range(0, part.size, _PIECE):
                 async with self._travelling:
                     piece = await asyncio.to_thread(read_piece, path, part, offset)
-                    await asyncio.wait_for(link.there(write_piece, path, part, offset, piece), _PIECE_TIMEOUT)
+                    await within(link.there(write_piece, path, part, offset, piece), _PIECE_TIMEOUT)
         if missing:
             await link.there(finish, path, missing)
         return sum(part.size for part in missing)

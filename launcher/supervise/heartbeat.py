@@ -10,6 +10,7 @@ from contextlib import suppress
 from launcher.runs.events import Event, HostBack, HostSuspected, HostUnreachable
 from launcher.runs.state import Reach, RunState
 from launcher.supervise.link import LinkLost
+from launcher.supervise.patience import within
 
 PERIOD = 1.0  # seconds between two beats
 SUSPECT_AFTER = 3.0  # seconds without an answer
@@ -67,7 +68,7 @@ async def keep_in_touch(
         began = time.monotonic()
         answered = False
         with suppress(LinkLost, asyncio.TimeoutError):
-            await asyncio.wait_for(renew(), PERIOD)
+            await within(renew(), PERIOD)
             answered = True
         now = state()
         is_busy = now.attempt is not None and host in now.attempt.busy_hosts

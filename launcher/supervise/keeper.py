@@ -33,6 +33,7 @@ from launcher.supervise.on_ray.hold import Lease, hold, ray_directory, remove_re
 from launcher.supervise.on_ray.retries import delays
 from launcher.supervise.on_ray.settings import driver_environment, ray_environment
 from launcher.supervise.on_ray.terms import own_membership
+from launcher.supervise.patience import within
 from launcher.supervise.spread import home_host, is_spread
 from launcher.supervise.supervisor import Supervisor
 
@@ -186,7 +187,7 @@ async def _has_answered(address: str) -> None:
     host, _, port = address.rpartition(":")
     try:
         connecting = asyncio.open_connection(host.strip("[]"), int(port))
-        _, writer = await asyncio.wait_for(connecting, _CONNECT_TIMEOUT)
+        _, writer = await within(connecting, _CONNECT_TIMEOUT)
     except (OSError, asyncio.TimeoutError) as error:
         raise InfrastructureError("the head of Ray does not answer", where=address) from error
     writer.close()

@@ -38,6 +38,7 @@ from launcher.supervise.heartbeat import is_cut_off
 from launcher.supervise.link import HostLink
 from launcher.supervise.mirror import LogMirror, RecordMirror
 from launcher.supervise.parcels import Parcels
+from launcher.supervise.patience import within
 from launcher.supervise.policy import Classify, Decision, EndRun, Fence, Go, Restart, StopAttempt, Wait, decide
 from launcher.supervise.preparation import attempt_started, prepare_attempt, read_specs
 from launcher.supervise.recorder import Recorder
@@ -196,7 +197,7 @@ class Supervisor:
             await asyncio.sleep(0)  # whoever stays in touch with hosts comes first
             if due is not None:
                 with suppress(asyncio.TimeoutError):
-                    await asyncio.wait_for(self._changed.wait(), None if due == math.inf else due - time.time())
+                    await within(self._changed.wait(), None if due == math.inf else due - time.time())
 
     def _due_later(self, decision: Decision) -> float | None:
         """When to decide anew instead, because hosts that may come to be reached by then would change the decision."""
@@ -300,7 +301,7 @@ class Supervisor:
         each = {host.name: known.get(host.name) or self._link_to(host.name) for host in self._cluster.hosts}
         lost = {host for host, unwell in self._state.unwell_hosts.items() if unwell.reach is Reach.UNREACHABLE}
         links = {host: link for host, link in each.items() if not link.is_home and host not in lost}
-        asked = (asyncio.wait_for(link.there(taken_here, self._run.id), _ASKING) for link in links.values())
+        asked = (within(link.there(taken_here, self._run.id), _ASKING) for link in links.values())
         answers = await asyncio.gather(*asked, return_exceptions=True)
         return {host: found for host, found in zip(links, answers, strict=True) if isinstance(found, Taken)}
 

@@ -155,7 +155,7 @@ def test_listening_ports_are_those_that_were_asked_about(tmp_path: Path) -> None
 
 
 def test_interfaces_have_all_their_addresses() -> None:
-    found = probe.interfaces()
+    found = probe.interfaces(probe.Root(""))
     assert "127.0.0.1" in found["lo"]
     assert set(found) == {name for _, name in socket.if_nameindex()}
     for name, known in psutil.net_if_addrs().items():

@@ -108,7 +108,8 @@ def _write_machine(host: Path, state: HostState) -> None:
     shutil.rmtree(machine, ignore_errors=True)
     machine.mkdir()
     shutil.copyfile(Path(__file__).with_name("machine.py"), machine / "sitecustomize.py")
-    values = {name: getattr(state, name) for name in ("clock_offset", "architecture", "missing", "disk_free")}
+    names = ("clock_offset", "architecture", "missing", "disk_free", "own_addresses")
+    values = {name: getattr(state, name) for name in names}
     (machine / "machine.json").write_text(json.dumps(values))
     for name, version in state.packages.items():
         folder = machine / "site-packages" / f"{name}-{version}.dist-info"

@@ -1,4 +1,4 @@
-"""Makes the Python of a simulated host see that host's clock, disks, paths, packages and architecture.
+"""Makes the Python of a simulated host see that host's clock, disks, paths, packages, addresses and architecture.
 
 It is copied into each host as `sitecustomize.py`, which every Python started there reads before anything else: what is
 no file below the host's root, and so cannot be simulated by one.
@@ -8,6 +8,7 @@ no file below the host's root, and so cannot be simulated by one.
 # ruff: noqa: PTH100, PTH118, PTH120, PTH123
 
 import errno
+import fcntl
 import json
 import os
 import sys
@@ -18,7 +19,9 @@ _HERE = os.path.dirname(os.path.abspath(__file__))
 with open(os.path.join(_HERE, "machine.json"), encoding="utf-8") as _stream:
     _MACHINE = json.load(_stream)
 
-_stat, _statvfs, _time, _uname = os.stat, os.statvfs, time.time, os.uname
+_SIOCGIFCONF = 0x8912
+
+_stat, _statvfs, _time, _uname, _ioctl = os.stat, os.statvfs, time.time, os.uname, fcntl.ioctl
 
 
 def _is_below(path, folder):
@@ -50,7 +53,26 @@ def uname():
     return os.uname_result((real.sysname, real.nodename, real.release, real.version, _MACHINE["architecture"]))
 
 
-os.stat, os.statvfs, os.uname = stat, statvfs, uname
+def ioctl(file, request, *args):
+    """Answers SIOCGIFCONF with the host's IPv4 addresses: lo has the first, eth0 the others."""
+    if request != _SIOCGIFCONF:
+        return _ioctl(file, request, *args)
+    import ctypes
+    import socket
+    import struct
+
+    size, place = struct.unpack("iP", args[0])
+    names = {address: b"eth0" if number else b"lo" for number, address in enumerate(_MACHINE["own_addresses"])}
+    entries = b"".join(
+        struct.pack("16sHxx4s16x", name, socket.AF_INET, socket.inet_aton(address))
+        for address, name in names.items()
+        if ":" not in address
+    )[:size]
+    ctypes.memmove(place, entries, len(entries))
+    return struct.pack("iP", len(entries), place)
+
+
+os.stat, os.statvfs, os.uname, fcntl.ioctl = stat, statvfs, uname, ioctl
 time.time = lambda: _time() + _MACHINE["clock_offset"]
 sys.path[:] = [p for p in sys.path if not p.endswith(("site-packages", "dist-packages"))]
 sys.path.append(os.path.join(_HERE, "site-packages"))

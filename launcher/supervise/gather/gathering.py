@@ -19,6 +19,7 @@ from launcher.supervise.gather.snapshot import MOST_SECONDS, evidence_folder, sn
 from launcher.supervise.gather.sources import first_errors, listing, read_pieces
 from launcher.supervise.gather.transfer import Transfer
 from launcher.supervise.link import HostLink, LinkLost
+from launcher.supervise.patience import within
 
 _log = logging.getLogger(__name__)
 _AT_ONCE = 4 << 20  # bytes in one call
@@ -141,7 +142,7 @@ class _Host:
         most = self._limits.host_bytes // 4
         asked = self._link.there(snapshot, self._run.path, self._attempt, self._host, most, self._asked)
         try:
-            self._missing += await asyncio.wait_for(asked, MOST_SECONDS)
+            self._missing += await within(asked, MOST_SECONDS)
         except asyncio.TimeoutError:  # which is an OSError from Python 3.11 on
             raise
         except OSError as error:  # its disk is full: what was written before is all the more wanted
@@ -159,7 +160,7 @@ class _Host:
             await asyncio.sleep(max(0.0, due - time.monotonic()))
 
     async def _there(self, work: Callable[..., Outcome], *arguments: object) -> Outcome:
-        return await asyncio.wait_for(self._link.there(work, *arguments), self._limits.patience)
+        return await within(self._link.there(work, *arguments), self._limits.patience)
 
     def _paths(self) -> Sequence[str]:
         plan = self._run.layout.attempt(self._attempt).plan

@@ -17,6 +17,7 @@ from launcher.supervise import on_host
 from launcher.supervise.link import HostLink, LinkLost
 from launcher.supervise.mirror.copies import Copy, copies_of, has_ended, is_over, shortfall
 from launcher.supervise.mirror.news import Piece, read_news, write_piece
+from launcher.supervise.patience import within
 
 _log = logging.getLogger(__name__)
 _PERIOD = 0.5  # seconds between two calls while something is new
@@ -133,7 +134,7 @@ class LogMirror:
             work.close()
             return f"host {host} was lost"
         try:
-            await asyncio.wait_for(work, _PATIENCE)
+            await within(work, _PATIENCE)
         except asyncio.TimeoutError:
             return f"host {host} did not send the rest within {_PATIENCE:g} s"
         except LinkLost:
@@ -174,7 +175,7 @@ class LogMirror:
         state = self._state()
         over = [copy for copy in copies if is_over(copy, state)]
         wants = [copy.want for copy in copies]
-        news = await asyncio.wait_for(link.there(read_news, wants, budget, poll), poll + _ANSWER)
+        news = await within(link.there(read_news, wants, budget, poll), poll + _ANSWER)
         if news:
             await asyncio.to_thread(_write, news)
             self._take(host, copies, news)
@@ -200,7 +201,7 @@ class LogMirror:
     async def _shares_home(self, host: str, link: HostLink) -> bool:
         if host not in self._shares:
             mark = on_host.home_mark(self._run)
-            self._shares[host] = await asyncio.wait_for(link.there(on_host.is_shared, self._run, mark), _ANSWER)
+            self._shares[host] = await within(link.there(on_host.is_shared, self._run, mark), _ANSWER)
         return self._shares[host]
 
     def _link_to(self, host: str) -> HostLink:

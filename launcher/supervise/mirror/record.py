@@ -18,6 +18,7 @@ from launcher.supervise import on_host
 from launcher.supervise.link import HostLink, LinkLost
 from launcher.supervise.mirror.keeping import Growth, digest_of, held, keep
 from launcher.supervise.mirror.news import size_of
+from launcher.supervise.patience import within
 
 _log = logging.getLogger(__name__)
 _PERIOD = 0.5  # seconds between two looks at the record
@@ -68,7 +69,7 @@ class RecordMirror:
     async def finish(self) -> None:
         """Copy the end of the record, as far as the second host takes it within a moment."""
         with suppress(LinkLost, NpuLaunchError, OSError, asyncio.TimeoutError):
-            await asyncio.wait_for(self._advance(), _LAST_PATIENCE)
+            await within(self._advance(), _LAST_PATIENCE)
 
     def _give_up(self) -> None:
         if self._second is not None:
@@ -85,7 +86,7 @@ class RecordMirror:
                     return
                 growth = await asyncio.to_thread(self._growth, tuple(fresh))
                 keeping = link.there(keep, self._run, on_host.home_mark(self._run), self._home, growth)
-                self._size = await asyncio.wait_for(keeping, _ANSWER)
+                self._size = await within(keeping, _ANSWER)
                 self._kept |= fresh
 
     def _growth(self, paths: Iterable[Path]) -> Growth:
@@ -130,7 +131,7 @@ class RecordMirror:
                 self._sharing.add(self._second)
                 self._second = None
                 continue
-            there = await asyncio.wait_for(link.there(held, self._run), _ANSWER)
+            there = await within(link.there(held, self._run), _ANSWER)
             here = await asyncio.to_thread(digest_of, self._run.layout.events, there.size)
             self._size = there.size if there == here else 0
             self._kept = {}
@@ -138,7 +139,7 @@ class RecordMirror:
 
     async def _shares_home(self, link: HostLink) -> bool:
         mark = on_host.home_mark(self._run)
-        return await asyncio.wait_for(link.there(on_host.is_shared, self._run, mark), _ANSWER)
+        return await within(link.there(on_host.is_shared, self._run, mark), _ANSWER)
 
     def _candidate(self) -> tuple[str, HostLink] | None:
         """The first of the run's hosts that has not failed yet, or else the one whose failure is longest ago."""

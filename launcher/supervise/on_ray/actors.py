@@ -25,6 +25,7 @@ from launcher.supervise.on_ray.hold import hold
 from launcher.supervise.on_ray.node_ids import NodeIds
 from launcher.supervise.on_ray.settings import NAMESPACE
 from launcher.supervise.on_ray.terms import own_membership
+from launcher.supervise.patience import within
 from launcher.supervise.preparation import read_specs
 from launcher.supervise.spread import home_host, is_spread
 from launcher.supervise.supervisor import Supervisor
@@ -134,9 +135,9 @@ async def _dismiss_shim(run: RunDirectory, host: str, link: HostLink) -> None:
     """Tell a shim that nothing more will be asked of it; of one that was killed the socket is removed."""
     with suppress(LinkLost, asyncio.TimeoutError):
         try:
-            await asyncio.wait_for(link.send({"op": "leave"}), _DISMISSAL_TIMEOUT)
+            await within(link.send({"op": "leave"}), _DISMISSAL_TIMEOUT)
         except LinkLost:
-            await asyncio.wait_for(link.there(on_host.forget_shim, run, host), _DISMISSAL_TIMEOUT)
+            await within(link.there(on_host.forget_shim, run, host), _DISMISSAL_TIMEOUT)
 
 
 def enlist(run: RunDirectory, address: str) -> None:

@@ -16,6 +16,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from launcher.runs.store import RunDirectory
 from launcher.supervise.link import LinkLost, Message, Result, ShimLink
 from launcher.supervise.on_ray.node_ids import NodeIds
+from launcher.supervise.patience import within
 
 _FORGOTTEN_AFTER = 300.0  # seconds without a call, of which a supervisor makes one a second
 _START_TIMEOUT = 120.0  # seconds for an agent to be up
@@ -199,7 +200,7 @@ class AgentLink:
         node, agent = await asyncio.to_thread(self._find_or_start)
         self._coming = agent
         try:
-            theirs = await asyncio.wait_for(agent.ready.remote(), _START_TIMEOUT)
+            theirs = await within(agent.ready.remote(), _START_TIMEOUT)
         except (ray.exceptions.RayError, asyncio.TimeoutError) as error:
             self._tried = node
             _end_in_thread(agent)

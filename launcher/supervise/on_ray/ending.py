@@ -8,6 +8,7 @@ import signal
 from contextlib import suppress
 
 from launcher.supervise.on_ray.service import Service
+from launcher.supervise.patience import within
 
 _PATIENCE = 10.0  # seconds for one that was asked to leave
 
@@ -16,7 +17,7 @@ async def end_service(service: Service) -> None:
     """Return when it is gone and everything of its Ray with it; one that does not answer is killed."""
     if service.is_up:
         with suppress(OSError, asyncio.TimeoutError):
-            await asyncio.wait_for(_leave(service), _PATIENCE)
+            await within(_leave(service), _PATIENCE)
         if service.is_up:
             with suppress(OSError, ValueError):  # it has just ended, or not begun to say who it is
                 os.kill(int(service.lock.read_text()), signal.SIGKILL)

@@ -22,6 +22,7 @@ from launcher.supervise.on_ray.remote import Answer, reply
 from launcher.supervise.on_ray.service import Service, head_service, node_service
 from launcher.supervise.on_ray.settings import driver_environment
 from launcher.supervise.on_ray.terms import cluster_address, own_membership
+from launcher.supervise.patience import within
 
 _PAUSE = 0.1  # seconds between looks
 
@@ -44,7 +45,7 @@ async def _until_up(service: Service, deadline: float) -> bool:
     trouble = f"{service.module} does not run here"
     while time.monotonic() < deadline:
         with suppress(OSError, TimeoutError, asyncio.TimeoutError):
-            status, writer = await asyncio.wait_for(service.ask("status", start=False), deadline - time.monotonic())
+            status, writer = await within(service.ask("status", start=False), deadline - time.monotonic())
             writer.close()
             if status["up"]:
                 return was_up
@@ -61,7 +62,7 @@ async def _until_all_are_there(membership: Membership, deadline: float) -> list[
     wanted = {member.ip: member.name for member in membership.members}
     there: list[str] = []
     with suppress(asyncio.TimeoutError):
-        await asyncio.wait_for(_watch(membership, set(wanted), there), deadline - time.monotonic())
+        await within(_watch(membership, set(wanted), there), deadline - time.monotonic())
         return there
     missing = ", ".join(f"{name} ({ip})" for ip, name in wanted.items() if ip not in there)
     raise InfrastructureError(

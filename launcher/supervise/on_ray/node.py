@@ -28,6 +28,7 @@ from launcher.supervise.on_ray.serving import answer, asked, keeping
 from launcher.supervise.on_ray.terms import Terms, address, own_membership
 from launcher.supervise.on_ray.trust import shake_hands
 from launcher.supervise.on_ray.upkeep import HeadAway, Upkeep
+from launcher.supervise.patience import within
 
 _log = logging.getLogger(__name__)
 _HEAD_PATIENCE = 60.0  # seconds without the head after which nobody is waiting for this host
@@ -74,7 +75,7 @@ class Node:
         membership = own_membership(self._cluster)
         await asyncio.sleep(random.uniform(0, len(membership.members) / _JOINS_PER_SECOND))  # noqa: S311 - not a secret
         try:
-            _, writer = await asyncio.wait_for(asyncio.open_connection(*terms.head), _CONNECT_TIMEOUT)
+            _, writer = await within(asyncio.open_connection(*terms.head), _CONNECT_TIMEOUT)
             writer.close()
             if membership.tls is not None:
                 await shake_hands(*terms.head, membership.tls)

@@ -14,6 +14,7 @@ from launcher.supervise.on_ray.ray_process import INVALID_TOKEN, other_version
 from launcher.supervise.on_ray.settings import driver_environment
 from launcher.supervise.on_ray.terms import cluster_address
 from launcher.supervise.on_ray.trust import shake_hands
+from launcher.supervise.patience import within
 
 _CONNECT = 5.0  # seconds
 _LOOK = 30.0  # seconds; a busy host takes three
@@ -33,7 +34,7 @@ async def check_other(membership: Membership) -> None:
         cwd="/",
     )
     try:
-        out, err = await asyncio.wait_for(process.communicate(), _LOOK)
+        out, err = await within(process.communicate(), _LOOK)
     except asyncio.TimeoutError:
         raise InfrastructureError(f"the Ray that is there has not answered in {_LOOK:.0f} s", where=address) from None
     finally:
@@ -59,7 +60,7 @@ async def _reach(membership: Membership, address: str) -> None:
         raise InfrastructureError(f"'{address}' is no address", expected="HOST:PORT", remedy="see ray.address")
     host, port = match[1], int(match[2])
     try:
-        _, writer = await asyncio.wait_for(asyncio.open_connection(host, port), _CONNECT)
+        _, writer = await within(asyncio.open_connection(host, port), _CONNECT)
         writer.close()
         if membership.tls is not None:
             await shake_hands(host, port, membership.tls)

@@ -20,6 +20,7 @@ from launcher.hosts.tagged import DIRECTORY_TAG
 from launcher.supervise.on_ray.ports_taken import wait_until_free
 from launcher.supervise.on_ray.settings import session_directory
 from launcher.supervise.on_ray.terms import Terms, address
+from launcher.supervise.patience import within
 
 _START_TIMEOUT = 120.0  # seconds; a busy machine takes ten
 _START_PAUSE = 0.05  # seconds between looks at whether Ray is up: it tells nobody
@@ -102,7 +103,7 @@ class RayProcess:
             with suppress(ProcessLookupError):
                 os.kill(self._ray.pid, signal.SIGTERM)  # Popen's own would take its exit code from who waits for it
             with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._ray.wait(), _TERM_GRACE)
+                await within(self._ray.wait(), _TERM_GRACE)
         while parts := [*self._left(), *_parts_below(psutil.Process())]:
             for part in parts:
                 with suppress(psutil.NoSuchProcess):

@@ -7,6 +7,7 @@ import ssl
 
 from launcher.errors import InfrastructureError
 from launcher.runs.clusters import Tls
+from launcher.supervise.patience import within
 
 _TIMEOUT = 5.0  # seconds
 
@@ -38,7 +39,7 @@ async def shake_hands(host: str, port: int, tls: Tls) -> None:
     context = context_of(tls)
     try:
         connecting = asyncio.open_connection(host, port, ssl=context, server_hostname=host)
-        reader, writer = await asyncio.wait_for(connecting, _TIMEOUT)
+        reader, writer = await within(connecting, _TIMEOUT)
     except ssl.SSLError as error:
         raise Untrusted(
             f"the certificate of the head's Ray is not accepted here: {_reason(error)}",
@@ -47,7 +48,7 @@ async def shake_hands(host: str, port: int, tls: Tls) -> None:
             remedy="the same authority has to sign the certificates of all hosts",
         ) from error
     try:
-        refused = not await asyncio.wait_for(reader.read(1), _TIMEOUT)  # a server that accepts us speaks first
+        refused = not await within(reader.read(1), _TIMEOUT)  # a server that accepts us speaks first
         reason = "it ends the connection"
     except ssl.SSLError as error:
         refused, reason = True, _reason(error)

@@ -17,6 +17,7 @@ from launcher.supervise.on_ray.ray_process import OtherVersion, RayProcess, Refu
 from launcher.supervise.on_ray.retries import delays
 from launcher.supervise.on_ray.terms import Terms, cluster_terms, own_membership
 from launcher.supervise.on_ray.trust import Untrusted
+from launcher.supervise.patience import within
 
 _log = logging.getLogger(__name__)
 _SOUND = 30.0  # seconds that Ray has to live for its next end to count as the first
@@ -78,7 +79,7 @@ class Upkeep:
             if time.monotonic() - started > _SOUND:
                 waits = delays()
             with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), next(waits))
+                await within(self._changed.wait(), next(waits))
 
     async def _live(self, terms: Terms) -> None:
         """Start Ray, and return when it has ended or its terms have changed."""

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from launcher.logs.tail import last_lines
+from launcher.supervise.patience import within
 from launcher.supervise.watch.stacks import RankStack, in_full, parse_faulthandler, parse_py_spy
 
 _AT_ONCE = 4  # py-spy processes
@@ -72,7 +73,7 @@ async def _run(argv: Sequence[str]) -> tuple[int, str, str]:
     except OSError as error:
         return -1, "", str(error)
     try:
-        out, said = await asyncio.wait_for(process.communicate(), _PATIENCE)
+        out, said = await within(process.communicate(), _PATIENCE)
     except asyncio.TimeoutError:
         return -1, "", f"no answer within {_PATIENCE:g} s"
     finally:

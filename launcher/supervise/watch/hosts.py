@@ -9,6 +9,7 @@ from typing import TypeAlias, TypeVar
 
 from launcher.errors import NpuLaunchError
 from launcher.supervise.link import HostLink, LinkLost
+from launcher.supervise.patience import within
 from launcher.supervise.watch.dump import dump, stacks_of
 from launcher.supervise.watch.processor import Use, use_of
 from launcher.supervise.watch.stacks import OUT_OF_REACH, RankStack
@@ -58,7 +59,7 @@ async def _ask(
     if link is None:
         return None
     try:
-        return await asyncio.wait_for(link.there(work, *arguments), patience)
+        return await within(link.there(work, *arguments), patience)
     except (LinkLost, NpuLaunchError, OSError, asyncio.TimeoutError) as error:
         _log.info("%s does not tell what its ranks do: %r", host, error)
         return None
