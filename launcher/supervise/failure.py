@@ -41,7 +41,7 @@ def failure_of(state: RunState, attempt: AttemptState) -> Failure | None:
         cause = first.failure.cause if first.failure is not None else Cause.USER
         return Failure(words_of(first), cause, is_startup(first), _slot_of(first))
     if attempt.lost_host is None:
-        return _never_started(attempt)
+        return _given_up(attempt)
     slot = Slot(host=attempt.lost_host)
     if not attempt.released:
         words = f"{attempt.lost_host} was lost before the ranks could start"
@@ -54,12 +54,13 @@ def failure_of(state: RunState, attempt: AttemptState) -> Failure | None:
     return Failure(words, Cause.INFRASTRUCTURE, slot=slot, lost=True)
 
 
-def _never_started(attempt: AttemptState) -> Failure | None:
-    """That hosts waited for others in vain; None when they did not, or somebody else stopped them."""
-    if not attempt.told_to_stop or not attempt.unready_hosts:
+def _given_up(attempt: AttemptState) -> Failure | None:
+    """That hosts waited in vain for others to start, or to be reached; None when somebody else stopped them."""
+    if not attempt.told_to_stop:
         return None
-    slot = Slot(host=min(attempt.unready_hosts))
-    return Failure(attempt.stopping or f"{slot} could not start", Cause.INFRASTRUCTURE, slot=slot, lost=True)
+    slot = Slot(host=min(attempt.unready_hosts)) if attempt.unready_hosts else None
+    words = "a host could not be reached" if slot is None else f"{slot} could not start"
+    return Failure(attempt.stopping or words, Cause.INFRASTRUCTURE, slot=slot, lost=True)
 
 
 def words_of(first: RankState) -> str:

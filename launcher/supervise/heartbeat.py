@@ -46,12 +46,14 @@ def change_of_reach(host: str, before: Reach | None, now: Reach | None, heard: f
     return HostSuspected(time=time, host=host) if now is Reach.SUSPECTED else HostBack(time=time, host=host)
 
 
-def is_cut_off(silences: Collection[float], lease: float) -> bool:
-    """Whether the home has to take its own ranks for another's, when other busy hosts were silent for so many seconds.
+def is_cut_off(silences: Collection[float], lease: float, *, gang: bool) -> bool:
+    """Whether the home must not renew its own ranks' lease, when other busy hosts were silent for so many seconds.
 
-    Nobody answers for the time of a lease, or for as long as it takes to give a host up where a lease is shorter.
+    The others may go on without it, under another home. The ranks of a gang end everywhere at about the same time then,
+    which costs nothing: without the others it cannot go on here. Independent ranks can, and are given up only when
+    nobody has answered for the time of a lease, or for as long as it takes to give a host up where that is longer.
     """
-    return bool(silences) and min(silences) > max(lease, UNREACHABLE_AFTER)
+    return bool(silences) and min(silences) > (SUSPECT_AFTER if gang else max(lease, UNREACHABLE_AFTER))
 
 
 async def keep_in_touch(

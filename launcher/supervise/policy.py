@@ -139,9 +139,10 @@ def _while_running(state: RunState, attempt: AttemptState, recipe: Recipe, clust
     if not attempt.told_to_stop:
         if may_go(state, attempt):
             return Go(f"all {len(attempt.hosts)} hosts are ready")
-        last = deadline(state, attempt)
-        if last is not None and not attempt.busy_hosts <= attempt.stopping_hosts:
-            timed.append(StopAttempt(*last))
+        if not attempt.busy_hosts <= attempt.stopping_hosts:
+            last = deadline(state, attempt)
+            timed += [StopAttempt(*last)] if last is not None else []
+            timed += _stops(state, attempt, recipe)
     if recipe.restart.policy is RestartPolicy.RANKS and not _is_starting(state, attempt):
         restart = _restart_of_ranks(state, attempt, recipe, cluster)
         if restart is not None:
@@ -157,6 +158,14 @@ def _fences(state: RunState, attempt: AttemptState, recipe: Recipe) -> Iterator[
     for host, unwell in sorted(state.unwell_hosts.items()):
         if unwell.heard is not None and host in attempt.busy_hosts:
             yield Fence(host, unwell.heard + longest)
+
+
+def _stops(state: RunState, attempt: AttemptState, recipe: Recipe) -> Iterator[StopAttempt]:
+    """When a gang is to stop because the lease of a host that cannot be reached has ended its ranks there by then."""
+    if recipe.gang and attempt.released:
+        for host, unwell in sorted(state.unwell_hosts.items()):
+            if unwell.heard is not None and host in attempt.busy_hosts:
+                yield StopAttempt(f"host {host} cannot be reached", unwell.heard + recipe.lease)
 
 
 def _reason_to_stop(state: RunState, attempt: AttemptState, recipe: Recipe) -> str | None:

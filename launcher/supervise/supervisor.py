@@ -25,11 +25,9 @@ from launcher.runs.fold import fold
 from launcher.runs.record import RecordReader
 from launcher.runs.state import Reach, RunState
 from launcher.runs.store import RunDirectory
-from launcher.specs import load_recipe
 from launcher.supervise.attendant import Attendant
 from launcher.supervise.belongings import Belongings
-from launcher.supervise.capacity import seats_beside, unavailable_slots
-from launcher.supervise.claims import Taken, foresee, without_taken
+from launcher.supervise.claims import Taken, without_taken
 from launcher.supervise.classify import LINES, classify
 from launcher.supervise.control import serve_control
 from launcher.supervise.gather.evidence import Evidence
@@ -37,17 +35,22 @@ from launcher.supervise.gather.outcome import Limits
 from launcher.supervise.heartbeat import is_cut_off
 from launcher.supervise.link import HostLink
 from launcher.supervise.mirror import LogMirror, RecordMirror
+from launcher.supervise.next_attempt import is_alone, prepare_next, taken_elsewhere
 from launcher.supervise.parcels import Parcels
 from launcher.supervise.patience import within
 from launcher.supervise.policy import Classify, Decision, EndRun, Fence, Go, Restart, StopAttempt, Wait, decide
-from launcher.supervise.preparation import attempt_started, prepare_attempt, read_specs
+from launcher.supervise.preparation import attempt_started, read_specs
 from launcher.supervise.recorder import Recorder
 from launcher.supervise.spread import home_host, is_spread
-from launcher.supervise.taken import taken_here
 from launcher.supervise.watch import Watch
 from launcher.supervise.watch.watch import asks_for_stacks
 
-_ASKING = 5.0  # seconds for a host to say what is taken there
+_LOOK_AGAIN = 5.0  # seconds until other hosts are asked again whether they are there
+_TELL_AFTER = 2  # times of asking in vain
+_ALONE = (
+    "no other host of the cluster answers: nothing is started again before one does, "
+    "because this host may be the one that is cut off, and the others may go on with the run"
+)
 _SETTLING = 30.0  # seconds that hosts which were lost before have to come back to a supervisor that begins
 
 
@@ -72,6 +75,7 @@ class Supervisor:
         self._by = by
         self._reaches_others = reaches_others
         self._settled = time.time() + _SETTLING
+        self._asked_in_vain = 0  # times that no other host answered
         self._recorder = Recorder(run)
         self._state = fold(RecordReader(run.layout.events).read())
         self._recipe, self._cluster = read_specs(run)
@@ -159,7 +163,7 @@ class Supervisor:
         attempt = self._state.attempt
         busy = [self._attendants[host] for host in attempt.busy_hosts] if attempt is not None else []
         silences = [time.monotonic() - attendant.heard for attendant in busy if not attendant.link.is_home]
-        return is_cut_off(silences, self._recipe.lease)
+        return is_cut_off(silences, self._recipe.lease, gang=self._recipe.gang)
 
     def _link_of(self, host: str) -> HostLink | None:
         attendant = self._attendants.get(host)
@@ -190,19 +194,32 @@ class Supervisor:
             if self._is_spread:
                 self._evidence.see_to(self._state.attempt)
             decision = decide(self._state, self._recipe, self._cluster)
-            if isinstance(decision, Restart):  # a spare may be another run's by now
-                left = without_taken(self._cluster, self._run.id, await self._taken_elsewhere())
-                decision = decide(self._state, self._recipe, left)
-            due = self._due_later(decision) or await self._act(decision)
+            due = self._due_later(decision)
+            if due is None and isinstance(decision, Restart):  # a spare may be another run's by now
+                elsewhere = await self._taken_elsewhere()
+                if self._is_spread and is_alone(self._cluster, elsewhere):
+                    due = self._wait_for_company()
+                else:
+                    decision = decide(self._state, self._recipe, without_taken(self._cluster, self._run.id, elsewhere))
+            due = due or await self._act(decision)
             await asyncio.sleep(0)  # whoever stays in touch with hosts comes first
             if due is not None:
                 with suppress(asyncio.TimeoutError):
                     await within(self._changed.wait(), None if due == math.inf else due - time.time())
 
+    def _wait_for_company(self) -> float:
+        """Tell why nothing is started again; when to look again."""
+        self._asked_in_vain += 1
+        if self._asked_in_vain == _TELL_AFTER:
+            self.note(_ALONE)
+        return time.time() + _LOOK_AGAIN
+
     def _due_later(self, decision: Decision) -> float | None:
         """When to decide anew instead, because hosts that may come to be reached by then would change the decision."""
         match decision:
             case Restart() | Fence() | EndRun("failed" | "gave_up" | "lost"):
+                pass
+            case StopAttempt(due=due) if due > 0:
                 pass
             case Classify() if not self._reaches_others:  # its log may be short here
                 pass
@@ -271,24 +288,13 @@ class Supervisor:
     async def _restart(self, decided: Decided) -> None:
         """Begin the next attempt. What stands in the way ends the run: at once, or when the other ranks have ended."""
         elsewhere = await self._taken_elsewhere()
-        if self._state.pending is not decided:  # it has been called off meanwhile
-            return
-        assert self._state.attempt is not None
-        number = self._state.attempt.number + 1
+        known = (self._run, self._state, decided, self._recipe, self._cluster, elsewhere)
         try:
-            recipe = self._recipe
-            if decided.overrides:
-                recipe = load_recipe(self._run.layout.recipe, decided.overrides)
-            gone = unavailable_slots(self._state)
-            ranks = decided.ranks
-            if ranks is None and decided.world_size is None and len(self._state.attempt.ranks) < self._state.world_size:
-                ranks = self._state.attempt.ranks
-            seats = seats_beside(self._state, self._cluster, decided.ranks, gone) if decided.ranks is not None else None
-            may_not = gone if seats is None else frozenset()
-            allotment = foresee(recipe, self._cluster, self._run.id, may_not, elsewhere)
-            plan = prepare_attempt(self._run, recipe, self._cluster, number, allotment, ranks, seats)
+            recipe, plan = await asyncio.to_thread(prepare_next, *known)
         except (NpuLaunchError, OSError) as error:
             self._record(RestartFailed(time=time.time(), reason=f"cannot restart: {error}"))
+            return
+        if self._state.pending is not decided:  # it has been called off meanwhile
             return
         self._recipe = recipe
         self._record(attempt_started(plan, recipe, time.time()))
@@ -296,14 +302,11 @@ class Supervisor:
         self._take_up()
 
     async def _taken_elsewhere(self) -> dict[str, Taken]:
-        """What other hosts of the cluster say is taken there, spares too; the shim refuses what is not known here."""
+        """What is taken on the cluster's other hosts, as far as they answer."""
         known = self._links()
-        each = {host.name: known.get(host.name) or self._link_to(host.name) for host in self._cluster.hosts}
-        lost = {host for host, unwell in self._state.unwell_hosts.items() if unwell.reach is Reach.UNREACHABLE}
-        links = {host: link for host, link in each.items() if not link.is_home and host not in lost}
-        asked = (within(link.there(taken_here, self._run.id), _ASKING) for link in links.values())
-        answers = await asyncio.gather(*asked, return_exceptions=True)
-        return {host: found for host, found in zip(links, answers, strict=True) if isinstance(found, Taken)}
+        return await taken_elsewhere(
+            self._run, self._state, self._cluster, lambda host: known.get(host) or self._link_to(host)
+        )
 
     def _take_up(self) -> None:
         """Hand the current attempt's plan to the hosts; those that have it leave it at that.

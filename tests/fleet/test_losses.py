@@ -148,3 +148,25 @@ def test_another_host_becomes_the_head_when_the_head_is_lost(site: Site) -> None
     assert state.attempts[-1].hosts == {"node-2", "node-3"}
     status = document(site.npu_launch("status", run, "--json"))  # the laptop finds the run where it is now
     assert status["phase"] == "succeeded"
+
+
+def test_the_ranks_of_a_head_that_is_cut_off_have_no_twins(site: Site) -> None:
+    run = start(site)
+    heir = site.machines["node-2"]
+    site.head.cut()
+    up = site.npu_launch("up", CLUSTER)
+    assert up.code == ExitCode.OK, up.err
+    deadline = time.monotonic() + 120
+    while ranks_on(site.head):
+        assert time.monotonic() < deadline, "the ranks live longer than their lease"
+        time.sleep(0.1)
+    alone_until = time.time()
+    while not (state := site.state(run, at=heir)).phase.ended:
+        assert time.monotonic() < deadline, up.err + site.tail(run, heir)
+        time.sleep(0.2)
+    assert state.phase is RunPhase.SUCCEEDED, state.reason
+    assert state.attempts[-1].hosts == {"node-2", "node-3"}
+    assert state.attempts[-1].launched is not None
+    assert state.attempts[-1].launched > alone_until - 0.5
+    assert len(site.state(run, at=site.head).attempts) == 1, "a head that hears of no other host starts nothing"
+    site.head.heal()

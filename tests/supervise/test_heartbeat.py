@@ -65,12 +65,14 @@ def test_only_a_change_is_written_down() -> None:
     assert change_of_reach("a", Reach.UNREACHABLE, None, heard=20, time=20) == HostBack(time=20, host="a")
 
 
-def test_a_home_is_cut_off_when_no_other_busy_host_was_heard_for_a_lease() -> None:
-    assert is_cut_off([61.0, 90.0], lease=60)
-    assert not is_cut_off([59.0, 90.0], lease=60)
-    assert not is_cut_off([], lease=60)
+def test_the_home_of_a_gang_is_cut_off_as_soon_as_every_other_busy_host_is_suspected() -> None:
+    assert is_cut_off([4.0, 90.0], lease=60, gang=True)
+    assert not is_cut_off([2.0, 90.0], lease=60, gang=True)
+    assert not is_cut_off([], lease=60, gang=True)
 
 
-def test_a_home_with_a_short_lease_is_not_cut_off_before_a_host_is_given_up() -> None:
-    assert not is_cut_off([9.0], lease=3)
-    assert is_cut_off([11.0], lease=3)
+def test_the_home_of_independent_ranks_is_cut_off_when_no_other_busy_host_was_heard_for_a_lease() -> None:
+    assert is_cut_off([61.0, 90.0], lease=60, gang=False)
+    assert not is_cut_off([59.0, 90.0], lease=60, gang=False)
+    assert not is_cut_off([9.0], lease=3, gang=False), "no host is given up so soon"
+    assert is_cut_off([11.0], lease=3, gang=False)

@@ -12,6 +12,7 @@ from launcher.runs.events import (
     Event,
     GangStopping,
     HangFound,
+    HostBack,
     HostFenced,
     HostIdle,
     HostUnreachable,
@@ -338,15 +339,34 @@ def test_a_late_idle_of_a_host_that_was_lost_changes_no_decision() -> None:
 # -- hosts that do not answer ----------------------------------------------------------------------------------------
 
 
-def test_a_host_that_cannot_be_reached_is_fenced_when_its_lease_has_run_out() -> None:
-    heard = 100.0
-    wanted = Fence("h1", heard + GROUP.lease + GROUP.grace + 2)
-    assert decision(GROUP, *begun(), HostUnreachable(time=110, host="h1", heard=heard)) == wanted
+OUT_OF_REACH = "host h1 cannot be reached"
+
+
+def test_a_gang_stops_when_the_lease_of_a_host_that_cannot_be_reached_has_run_out_and_then_fences_it() -> None:
+    silent = [*begun(), HostUnreachable(time=110, host="h1", heard=100)]
+    stop = StopAttempt(OUT_OF_REACH, 100 + GROUP.lease)
+    assert decision(GROUP, *silent) == stop
+    told = Decided(time=stop.due, decision="stop", reason=OUT_OF_REACH)
+    assert decision(GROUP, *silent, told) == Fence("h1", 100 + GROUP.lease + GROUP.grace + 2)
+
+
+def test_independent_ranks_go_on_when_a_host_cannot_be_reached_until_it_is_fenced() -> None:
+    silent = [*begun(), HostUnreachable(time=110, host="h1", heard=100)]
+    assert decision(INDEPENDENT, *silent) == Fence("h1", 100 + INDEPENDENT.lease + INDEPENDENT.grace + 2)
+
+
+def test_a_gang_that_was_stopped_for_a_host_which_then_came_back_has_failed_and_starts_again() -> None:
+    told = Decided(time=160, decision="stop", reason=OUT_OF_REACH)
+    silent = [*begun(), HostUnreachable(time=110, host="h1", heard=100), told, HostBack(time=161, host="h1")]
+    stopping = [GangStopping(time=162, host=host, attempt=1, reason=OUT_OF_REACH) for host in ("h0", "h1")]
+    again = decision(GROUP, *silent, *stopping, *(exited(r, -15, time=162) for r in range(4)), *idle(time=163))
+    assert isinstance(again, Restart) and again.cause is Cause.INFRASTRUCTURE
+    assert again.reason.startswith(OUT_OF_REACH)
 
 
 def test_of_two_hosts_that_cannot_be_reached_the_one_whose_lease_ends_first_is_fenced_first() -> None:
     events = [HostUnreachable(time=110, host="h0", heard=100), HostUnreachable(time=105, host="h1", heard=95)]
-    fence = decision(GROUP, *begun(), *events)
+    fence = decision(INDEPENDENT, *begun(), *events)
     assert isinstance(fence, Fence) and fence.host == "h1"
 
 

@@ -114,7 +114,8 @@ def test_a_host_that_is_lost_before_the_start_has_no_ranks_whose_lease_would_hav
 
 def test_a_host_that_is_lost_after_the_start_is_fenced_when_its_lease_has_run_out() -> None:
     lost = [*HELD, *ready("h0", "h1"), GO, HostUnreachable(time=23, host="h1", heard=13)]
-    assert decision(GROUP, *lost) == Fence("h1", 13 + GROUP.lease + GROUP.grace + 2)
+    told = Decided(time=13 + GROUP.lease, decision="stop", reason="host h1 cannot be reached")
+    assert decision(GROUP, *lost, told) == Fence("h1", 13 + GROUP.lease + GROUP.grace + 2)
 
 
 def test_a_shim_that_dies_before_the_start_ends_the_attempt() -> None:
@@ -239,11 +240,11 @@ def test_a_gang_that_lost_a_host_starts_again_on_the_spare() -> None:
 def test_a_gang_that_lost_two_hosts_needs_two_spares() -> None:
     both = [*begun(), HostUnreachable(time=25, host="h0", heard=15), HostUnreachable(time=26, host="h1", heard=16)]
     due = 15 + GROUP.lease + GROUP.grace + 2
-    assert decision(GROUP, *both, hosts=4) == Fence("h0", due)
-    fenced = [*both, HostFenced(time=due, host="h0", attempt=1)]
-    told = Decided(time=due, decision="stop", reason="host h0 was lost")
-    assert decision(GROUP, *fenced, told, hosts=4) == Fence("h1", due + 1)
-    ended = [*fenced, told, HostFenced(time=due + 1, host="h1", attempt=1)]
+    told = Decided(time=15 + GROUP.lease, decision="stop", reason="host h0 cannot be reached")
+    assert decision(GROUP, *both, told, hosts=4) == Fence("h0", due)
+    fenced = [*both, told, HostFenced(time=due, host="h0", attempt=1)]
+    assert decision(GROUP, *fenced, hosts=4) == Fence("h1", due + 1)
+    ended = [*fenced, HostFenced(time=due + 1, host="h1", attempt=1)]
     assert isinstance(decision(GROUP, *ended, hosts=4), Restart)
     assert isinstance(decision(GROUP, *ended, hosts=3), EndRun)
 
