@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from launcher.errors import ExitCode
@@ -114,7 +115,8 @@ def test_an_interrupt_does_not_wait_for_hosts(site: Site) -> None:
         with site.beside("up", CLUSTER) as command:
             while not laptop.run("ss", "-Htn", "state", "established", "dst", slow.address).stdout:
                 assert command.poll() is None
-            [python] = [each for each, line in commands(laptop) if " -m launcher.cli.main " in line]
+            found = [each for each, line in commands(laptop) if " -m launcher.cli.main " in line]
+            python = min(found, key=psutil.Process.create_time)  # one that it is about to start has its words, too
             python.send_signal(signal.SIGINT)
             assert command.wait(5) == ExitCode.INTERRUPTED
     finally:
