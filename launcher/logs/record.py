@@ -56,8 +56,8 @@ class Record(NamedTuple):
 
     `offset` (bytes) and `line` (from 1) are where its first line begins in its file. `text` is what it says, without
     the header that the other fields come from, each further line after a newline. `time` is in seconds since the epoch,
-    by the clock of the host that wrote it; None where the line has no stamp. `place` is where in the program's source it
-    was written ("engine.cc:914"). `rank` and `device` are what the line itself says.
+    by the clock of the host that wrote it; None where the line has no stamp. `place` is where in the program's source
+    it was written ("engine.cc:914"). `rank` and `device` are what the line itself says.
     """
 
     offset: int
