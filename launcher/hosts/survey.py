@@ -33,6 +33,7 @@ _PYTHON: Final = (
     "done\n"
     'echo "no Python 3.7 or later on this host" >&2; exit 127'
 )
+_NO_PYTHON: Final = 127
 
 
 def survey_hosts(
@@ -82,6 +83,12 @@ def survey_host(host: Host, request: Request, open_reach: OpenReach, end: float)
         return read_evidence(host.name, _evidence(host, answer), asked, answered)
     except (AttributeError, LookupError, TypeError, ValueError) as error:  # the line is not the probe's
         raise _failed(host, f"its answer is no evidence ({type(error).__name__}: {error})") from error
+
+
+def has_python(reach: Reach, python: str | None, timeout: float) -> bool:
+    """Whether a host has a Python that can say what the host is like. Raises InfrastructureError out of reach."""
+    answer = reach.run(["sh", "-c", _PYTHON, "sh", python or sys.executable], input=b"", timeout=timeout)
+    return answer.code != _NO_PYTHON
 
 
 def interfaces_of(reach: Reach, python: str | None, timeout: float) -> Mapping[str, Sequence[str]]:

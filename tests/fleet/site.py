@@ -46,6 +46,13 @@ class Site:
         path.chmod(mode)
         return f"{JOB}/{name}"
 
+    def part(self, *hosts: str) -> str:
+        """A cluster file of some of the hosts."""
+        spec = json.loads(self.machines.laptop.path(f"{JOB}/cluster.yaml").read_text())
+        spec["hosts"] = [entry for entry in spec["hosts"] if entry["name"] in hosts]
+        spec["spares"] = [host for host in spec.get("spares", ()) if host in hosts]
+        return self.write("-".join(hosts) + ".yaml", json.dumps(spec))
+
     def recipe(self, script: str, *, ranks: int = 4, **fields: Any) -> str:
         """A plain recipe beside the Python script that its ranks run."""
         self.write("job.py", script.lstrip("\n"))

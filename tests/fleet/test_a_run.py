@@ -56,3 +56,17 @@ def test_a_job_runs_on_two_hosts_that_nothing_was_installed_on(site: Site) -> No
         assert site.left_on(site.machines[name]) == []
         assert not site.machines[name].path(str(runtime_path(Path(HOME)))).exists()
         assert site.machines[name].path(f"{HOME}/runs").exists()
+
+
+def test_a_single_host_elsewhere_has_one_ray(site: Site) -> None:
+    cluster = site.part("node-1")
+    begun = site.npu_launch("run", site.recipe("import time; time.sleep(1000)", ranks=2), "-c", cluster, "-d")
+    assert begun.code == ExitCode.OK, begun.err
+    run = begun.out.strip()
+    site.wait(run, lambda s: s.supervisor is not None and s.supervisor.by == "ray", "Ray supervises")
+    assert [process.name() for process in site.head.processes()].count("gcs_server") == 1
+    stopped = site.npu_launch("stop", run)
+    assert stopped.code == ExitCode.OK, stopped.err
+    down = site.npu_launch("down", cluster)
+    assert down.code == ExitCode.OK, down.err
+    assert site.left_on(site.head) == []

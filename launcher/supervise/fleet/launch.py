@@ -12,6 +12,7 @@ from launcher.hosts.code.relocation import project_root, relocated
 from launcher.hosts.code.synchronise import synchronise
 from launcher.hosts.preflight.finding import Severity
 from launcher.hosts.preflight.wording import in_one_line
+from launcher.hosts.survey import has_python
 from launcher.hosts.ways import Ways
 from launcher.planning import plan
 from launcher.planning.place import Place
@@ -20,12 +21,13 @@ from launcher.runs.store import RunDirectory
 from launcher.specs import Cluster, Recipe
 from launcher.specs.choices import Preflight
 from launcher.supervise.begin import ask_what_is_taken, begin_at_home, beginning
-from launcher.supervise.fleet.asking import Tell, refuse, sort_out
+from launcher.supervise.fleet.asking import Tell, everywhere, refuse, sort_out
 from launcher.supervise.fleet.choice import addresses
 from launcher.supervise.fleet.up import Fleet, bring_up
 from launcher.supervise.sights import sights_of
 
 Warn = Callable[[str], None]
+_LOOK = 10.0  # seconds for a host to say whether it has a Python
 
 
 def launch(
@@ -46,13 +48,16 @@ def launch(
     with ExitStack() as held:  # one connection a host from here on
         for host in cluster.hosts:
             held.callback(reach(host).close)
+        fleet = None
+        if not _all_have_python(cluster, reach):  # and could not be looked at
+            fleet = bring_up(cluster, stay=False, reach=reach, tell=tell)
         for found in check_hosts(recipe, cluster, preflight, reach=reach):
             if found.severity is Severity.WARN:
                 warn(in_one_line(found))
         ips = {host: member.ip for host, member in addresses(cluster).items()}
         known = tuple((host, ip, None) for host, ip in ips.items())
         plan(recipe, cluster, Place.example(recipe).model_copy(update={"addresses": known}))  # raises PlanError early
-        fleet = bring_up(cluster, stay=False, reach=reach, tell=tell)
+        fleet = fleet or bring_up(cluster, stay=False, reach=reach, tell=tell)
         hosts = [host for host in fleet.cluster.hosts if host.name in fleet.provided]
         root = project_root(recipe.source or Path.cwd())
         folders, failed = sort_out(synchronise(root, hosts, reach, fleet.provided, tell))
@@ -71,6 +76,12 @@ def launch(
     if reach.is_here(fleet.head):
         return RunDirectory(Path(at.home) / "runs" / run)
     return point(run, message.name, created, message.recipe, message.cluster, at)
+
+
+def _all_have_python(cluster: Cluster, reach: Ways) -> bool:
+    """Whether every host that can be reached has a Python; what is wrong with others is the preflight's to tell."""
+    has = everywhere(lambda host: has_python(reach(host), host.python, _LOOK), cluster.hosts)
+    return all(sort_out(has)[0].values())
 
 
 def _as_brought_up(fleet: Fleet) -> Cluster:
