@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from launcher.cli.delegation import Away
     from launcher.runs.state import RunState
     from launcher.runs.store import RunDirectory
+    from launcher.supervise.fleet.relaunch import Look
 
 
 def rerun(
@@ -39,12 +40,14 @@ def rerun(
     from launcher.cli.interrupts import Interrupts
     from launcher.cli.run import line_of, preflight_of, tell_detached, warn
     from launcher.runs.store import find_run
+    from launcher.supervise.fleet.relaunch import Look
     from launcher.supervise.followed_record import settle
     from launcher.supervise.launch import rerun as start_again
 
     found = find_run(run)
+    look = Look(preflight_of(preflight), tuple(set_ or ()), warn)
     if (away := elsewhere(found)) is not None:
-        _bring_up(found, away)
+        _bring_up(found, away, look)
         if detach:
             return away.do_the_same(context)
         from launcher.cli.afterwards import fetch_evidence
@@ -52,16 +55,16 @@ def rerun(
         with Interrupts() as interrupts:
             return fetch_evidence(away, away.do_the_same(context, interrupts), interrupts)
     before = settle(found)
-    _bring_up(found, None)
+    _bring_up(found, None, look)
     chosen = _chosen(ranks, before)
     with Interrupts() as interrupts:
         line = line_of(interrupts) if wait else None
         start_again(
             found,
             ranks=chosen,
-            overrides=tuple(set_ or ()),
+            overrides=look.overrides,
             line=line,
-            preflight=preflight_of(preflight),
+            preflight=look.preflight,
             warn=warn,
         )
         if detach:
@@ -72,7 +75,7 @@ def rerun(
         return int(attach(found, interrupts, since=len(before.attempts) + 1))
 
 
-def _bring_up(run: RunDirectory, away: Away | None) -> None:
+def _bring_up(run: RunDirectory, away: Away | None, look: Look) -> None:
     """Have the hosts of a run on several up again; nothing for any other run, and for one that is alive."""
     from launcher.cli.clusters import interruptible
     from launcher.cli.run import tell
@@ -83,10 +86,10 @@ def _bring_up(run: RunDirectory, away: Away | None) -> None:
 
     if away is not None:
         with interruptible(away.ways):
-            bring_home_up(away, tell)
+            bring_home_up(away, look, tell)
     elif is_spread(cluster := load_cluster(run.layout.cluster)) and run.state().phase.ended:
         with interruptible(open_reach(cluster)) as reach:
-            be_up_here(cluster, reach, tell)
+            be_up_here(run, cluster, reach, look, tell)
 
 
 def _chosen(ranks: str, state: RunState) -> tuple[int, ...] | None:

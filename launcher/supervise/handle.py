@@ -109,14 +109,15 @@ class Run:
         if wait:
             raise no_line(cluster)
         from launcher.hosts.ways import open_reach
-        from launcher.supervise.fleet.relaunch import be_up_here, bring_home_up
+        from launcher.supervise.fleet.relaunch import Look, be_up_here, bring_home_up
 
+        look = Look(None, (), _log.warning)
         if (home := way_home(self._directory)) is not None:
-            bring_home_up(home, _log.info)
+            bring_home_up(home, look, _log.info)
             afar.rerun(home, ranks)
         else:
             with open_reach(cluster) as reach:
-                be_up_here(cluster, reach, _log.info)
+                be_up_here(self._directory, cluster, reach, look, _log.info)
             rerun(self._directory, ranks=ranks)
 
     def __repr__(self) -> str:

@@ -103,6 +103,9 @@ def test_a_rerun_brings_the_hosts_up_first_and_says_so_where_it_cannot(site: Sit
     assert at_home.code == ExitCode.INFRASTRUCTURE
     assert "the hosts of site are not up, and cannot be brought up from here" in at_home.err
     assert "npu-launch up CLUSTER on a machine that reaches all hosts by ssh" in at_home.err
+    refused = site.npu_launch("rerun", ended, "--set", "data=[/gone]")  # the hosts are up then, and looked at
+    assert refused.code == ExitCode.PREFLIGHT_REFUSED
+    assert "/gone" in refused.err
     again = site.npu_launch("rerun", ended, "--set", "env.MORE=1")
     assert again.code == ExitCode.OK, again.err
     assert len(site.state(ended).attempts) == 2

@@ -39,10 +39,11 @@ def check_hosts(
 
     `preflight` is the recipe's unless it is given; when it is off, only the script is looked at. Devices that are
     `unavailable` (host, id) get no rank, as long as the others suffice. `reach` leads to the hosts; without it, the
-    cluster is this machine. Raises SpecError for a script that is not there, PlanError when there are more ranks than
-    devices, and PreflightError or InfrastructureError for what preflight refuses.
+    cluster is this machine, which has to have the script. Raises SpecError when it has not, PlanError when there are
+    more ranks than devices, and PreflightError or InfrastructureError for what preflight refuses.
     """
-    check_program(recipe)
+    if reach is None:
+        check_program(recipe)
     wanted = preflight or recipe.preflight
     if wanted is Preflight.OFF:
         return grouped([_OFF], {})

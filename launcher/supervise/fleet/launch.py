@@ -12,6 +12,7 @@ from launcher.hosts.code.relocation import project_root, relocated
 from launcher.hosts.code.synchronise import synchronise
 from launcher.hosts.preflight.finding import Severity
 from launcher.hosts.preflight.wording import in_one_line
+from launcher.hosts.program import check_program
 from launcher.hosts.survey import has_python
 from launcher.hosts.ways import Ways
 from launcher.planning import plan
@@ -45,6 +46,7 @@ def launch(
     Where the run is at home on another host, that is no more than a pointer to it. `warn` hears in a line each what is
     doubtful, `tell` how far it is. Raises SpecError, PlanError, PreflightError or InfrastructureError.
     """
+    check_program(recipe)
     with ExitStack() as held:  # one connection a host from here on
         for host in cluster.hosts:
             held.callback(reach(host).close)
