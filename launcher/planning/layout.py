@@ -67,6 +67,11 @@ class AttemptLayout:
         return self.directory / "stacks.txt"
 
     @property
+    def diagnosis(self) -> Path:
+        """What its logs say of why it failed."""
+        return self.directory / "diagnosis.json"
+
+    @property
     def ranks(self) -> Path:
         """The parent of all ranks' folders."""
         return self.directory / "ranks"
@@ -75,9 +80,14 @@ class AttemptLayout:
         """The folder of a rank."""
         return RankLayout(self.ranks / str(rank))
 
+    @property
+    def services(self) -> Path:
+        """The parent of all services' folders."""
+        return self.directory / "services"
+
     def service(self, name: str) -> ServiceLayout:
         """The folder of a service."""
-        return ServiceLayout(self.directory / "services" / name)
+        return ServiceLayout(self.services / name)
 
 
 @dataclass(frozen=True)
