@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from launcher.logs.decoding import decoded
+
 # ECMA-48: CSI, then OSC/DCS/SOS/PM/APC strings with their end (BEL or ST), then the short escapes.
 _ESCAPE_SEQUENCE = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
@@ -21,10 +23,10 @@ _UNSAFE_FORMATS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2
 def safe_line(line: bytes | str, width: int | None = None) -> str:
     """One line of a log as it may be shown: one line, no control characters, at most `width` characters.
 
-    Escape sequences are dropped, other control characters written out (`\\x07`), bytes that are no UTF-8 replaced.
-    Of a progress bar, which overwrites itself with carriage returns, the last state remains.
+    Escape sequences are dropped, other control characters written out (`\\x07`), bytes that are no text replaced
+    (`decoded`). Of a progress bar, which overwrites itself with carriage returns, the last state remains.
     """
-    text = line.decode("utf-8", errors="replace") if isinstance(line, bytes) else line
+    text = decoded(line) if isinstance(line, bytes) else line
     if not text.isprintable():
         text = _ESCAPE_SEQUENCE.sub("", text)
         text = _last_state(text).expandtabs(4)
