@@ -73,6 +73,9 @@ def end_shim(run: RunDirectory, host: str) -> tuple[int, ...]:
     if is_kept(run, host):
         with suppress(OSError, ValueError):
             os.kill(int(run.shim_lock(host).read_text()), signal.SIGKILL)
+        deadline = time.monotonic() + KILL_PATIENCE
+        while is_kept(run, host) and time.monotonic() < deadline:  # a process that was killed ends when it gets to run
+            time.sleep(_KILL_PAUSE)
     return end_what_is_left(run)
 
 

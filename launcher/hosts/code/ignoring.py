@@ -56,7 +56,7 @@ def _read(path: Path, folder: str) -> tuple[_Layer, ...]:
         return ()
     text = path.read_bytes().decode("utf-8-sig", "surrogateescape")
     patterns = [pattern for line in text.split("\n") if (pattern := _pattern(line.removesuffix("\r"))) is not None]
-    return (_Layer(folder, GitIgnoreSpec(patterns)),) if patterns else ()
+    return (_Layer(folder, GitIgnoreSpec(patterns, backend="simple")),) if patterns else ()  # re2 takes only UTF-8
 
 
 def _pattern(line: str) -> GitIgnoreSpecPattern | None:
