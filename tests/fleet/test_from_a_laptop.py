@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import signal
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from launcher.errors import ExitCode
 from launcher.runs.state import RunPhase
-from tests.fleet.site import Site, commands, document
+from tests.fleet.site import Site, document
 from tests.machines import Machines
 
 pytestmark = pytest.mark.timeout(300)
@@ -113,14 +112,19 @@ def test_a_rerun_brings_the_hosts_up_first_and_says_so_where_it_cannot(site: Sit
 
 def test_an_interrupt_does_not_wait_for_hosts(site: Site) -> None:
     laptop, slow = site.machines.laptop, site.machines["node-2"]
+
+    def connected() -> str:
+        """The id, on the laptop, of a process with a connection to the slow host; empty without one."""
+        found = re.search(r"pid=(\d+)", laptop.run("ss", "-Htnp", "state", "established", "dst", slow.address).stdout)
+        return "" if found is None else found[1]
+
+    assert not connected()
     slow.stop()  # it takes connections, and says nothing
     try:
         with site.beside("up", CLUSTER) as command:
-            while not laptop.run("ss", "-Htn", "state", "established", "dst", slow.address).stdout:
+            while not (pid := connected()):
                 assert command.poll() is None
-            found = [each for each, line in commands(laptop) if " -m launcher.cli.main " in line]
-            python = min(found, key=psutil.Process.create_time)  # one that it is about to start has its words, too
-            python.send_signal(signal.SIGINT)
+            assert laptop.run("kill", "-INT", pid).returncode == 0
             assert command.wait(5) == ExitCode.INTERRUPTED
     finally:
         slow.resume()
