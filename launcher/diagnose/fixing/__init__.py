@@ -1,0 +1,1 @@
+"""From a suggestion to the change of a recipe that carries it out."""

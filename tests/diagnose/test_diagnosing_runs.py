@@ -1,0 +1,139 @@
+"""What broke first in one of our runs: the record tells what logs cannot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from launcher.diagnose.diagnosing import diagnose_run, diagnose_text
+from launcher.diagnose.finding import Category, Confidence
+from launcher.diagnose.loading import rulebook
+from launcher.diagnose.root import UNKNOWN, Order, RootCause
+from launcher.logs.record import Source
+from launcher.runs.events import ClockMeasured, Event
+from tests.diagnose.scenarios import said
+from tests.diagnose.scenarios.job import Job
+from tests.diagnose.scenarios.recorded import exited, run_of
+from tests.diagnose.scenarios.told import others_wait
+
+
+def root_of(job: Job, folder: Path, *events: Event) -> RootCause:
+    root = diagnose_run(run_of(job, folder, events), 1, rulebook()).root
+    assert root is not None
+    return root
+
+
+def stopped(job: Job, but: int, seconds: float = 46) -> list[Event]:
+    return [exited(job, rank, seconds, -15, stopped=True) for rank in job.ranks if rank != but]
+
+
+def test_a_rank_that_ran_out_of_memory_is_the_root_and_the_others_follow(tmp_path: Path) -> None:
+    job = Job().starts()
+    said.out_of_memory(job, 3, 40)
+    root = root_of(others_wait(job, 3, 44), tmp_path, exited(job, 3, 42, 1), *stopped(job, 3))
+    assert (root.rank, root.cause, root.category) == (3, "device_oom", Category.MEMORY)
+    assert (root.host, root.device, root.order) == ("node-1", 3, Order.FIRST)
+    assert root.evidence[0].file == "attempts/1/ranks/3/stdout.log"
+    assert {each.rank: each.cause for each in root.cascade} == dict.fromkeys(
+        (0, 1, 2, 4, 5, 6, 7), "hccl_notify_wait_timeout"
+    )
+
+
+def test_a_rank_that_the_kernel_killed_for_memory_needs_no_line_of_its_own(tmp_path: Path) -> None:
+    job = Job().starts()
+    words = "Out of memory: Killed process 41034 (python)"
+    root = root_of(job, tmp_path, exited(job, 2, 42, -9, oom=words), *stopped(job, 2))
+    assert (root.rank, root.cause, root.confidence) == (2, "host_oom", Confidence.HIGH)
+    assert words in root.why
+    assert [each.cause for each in root.cascade] == ["stopped"] * 7
+
+
+@pytest.mark.parametrize(("code", "cause"), [(-9, "worker_killed"), (-11, "native_crash"), (-1, "terminal_hangup")])
+def test_a_signal_alone_tells_the_cause(code: int, cause: str, tmp_path: Path) -> None:
+    job = Job().starts()
+    root = root_of(job, tmp_path, exited(job, 6, 42, code), *stopped(job, 6))
+    assert (root.rank, root.cause) == (6, cause)
+
+
+def test_the_first_of_two_tracebacks_is_that_of_the_rank_that_ended_first(tmp_path: Path) -> None:
+    job = Job().starts()
+    said.traceback(job, 1)
+    said.traceback(job, 5, "ValueError: shapes differ")
+    root = root_of(job, tmp_path, exited(job, 5, 42, 1), exited(job, 1, 43, 1))
+    assert root.rank == 5
+
+
+def test_what_a_rank_says_when_it_is_told_to_stop_is_not_the_root(tmp_path: Path) -> None:
+    job = Job().starts()
+    said.aicore_exception(job, 1, 43)
+    said.out_of_memory(job, 4, 40)
+    root = root_of(job, tmp_path, exited(job, 4, 42, 1), *stopped(job, 4))
+    assert (root.rank, root.cause) == (4, "device_oom")
+    assert [(each.rank, each.why) for each in root.considered] == [(1, "had been told to stop before")]
+
+
+def test_clocks_that_were_measured_order_what_two_hosts_say(tmp_path: Path) -> None:
+    job = Job(16, behind={"node-2": 600}).starts()
+    said.aicore_exception(job, 2, 40)
+    said.aicore_exception(job, 9, 100)
+    measured = ClockMeasured(time=0, host="node-2", behind=600)
+    root = root_of(job, tmp_path, measured)
+    assert (root.rank, root.order) == (2, Order.FIRST)
+    assert [(each.rank, each.why) for each in root.considered] == [(9, "came later")]
+
+
+def test_times_closer_than_clocks_were_measured_cannot_be_ordered(tmp_path: Path) -> None:
+    job = Job(16).starts()
+    said.aicore_exception(job, 2, 40)
+    said.aicore_exception(job, 9, 40.5)
+    root = root_of(job, tmp_path)
+    assert (root.rank, root.order, root.also) == (2, Order.CANNOT_ORDER, (9,))
+
+
+def test_a_failure_that_no_rule_knows_is_said_to_be_unknown_with_the_lines_of_the_rank(tmp_path: Path) -> None:
+    job = Job().starts()
+    job.out(5, "giving up: the frobnicator has failed")
+    root = root_of(job, tmp_path, exited(job, 5, 42, 3), *stopped(job, 5))
+    assert (root.rank, root.cause, root.category, root.confidence) == (5, UNKNOWN, None, Confidence.LOW)
+    assert "frobnicator" in "\n".join(each.text for each in root.evidence)
+
+
+def test_a_run_that_succeeded_has_no_fault(tmp_path: Path) -> None:
+    job = Job().starts()
+    found = diagnose_run(run_of(job, tmp_path, [exited(job, rank, 60, 0) for rank in job.ranks]), 1, rulebook())
+    assert found.healthy
+    assert found.suggestions == ()
+
+
+def test_errors_that_a_run_got_over_are_no_fault(tmp_path: Path) -> None:
+    job = Job().starts()
+    said.traceback(job, 3)
+    found = diagnose_run(run_of(job, tmp_path, [exited(job, rank, 60, 0) for rank in job.ranks]), 1, rulebook())
+    assert found.healthy
+
+
+def test_a_suggestion_names_the_rank_that_the_others_asked_for(tmp_path: Path) -> None:
+    job = others_wait(Job().starts(), 5)
+    found = diagnose_run(run_of(job, tmp_path), 1, rulebook())
+    assert any("--rank 5" in text for each in found.suggestions for text in each.change.values())
+
+
+def test_a_text_alone_names_whom_its_rank_waited_for() -> None:
+    job = Job()
+    said.notify_timeout(job, 1, 1900, 5)
+    root = diagnose_text("\n".join(job.outputs[1]), rulebook(), source=Source.STDOUT).root
+    assert root is not None
+    assert (root.rank, root.cause) == (5, "hccl_notify_wait_timeout")
+
+
+def test_a_log_that_cannot_be_read_is_told_of(tmp_path: Path) -> None:
+    job = Job().starts()
+    said.out_of_memory(job, 3, 40)
+    run = run_of(job, tmp_path)
+    run.rank_log(1, 0).unlink()
+    (run.path / "attempts/1/ranks/0/stdout.log.zst").write_bytes(b"no archive")
+    found = diagnose_run(run, 1, rulebook())
+    assert found.root is not None
+    assert found.root.rank == 3
+    assert any("could not be read" in note for note in found.notes)
