@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from launcher.cli.lingering import lingering
 from launcher.cli.view import RunView, places
 from launcher.logs.follow import SAFETY_TICK, Follower
-from launcher.logs.metrics import observe
+from launcher.logs.metrics import reader_of
 from launcher.logs.progress import RankProgress, advance
 from launcher.logs.survey import share_of, survey
 from launcher.runs.events import AttemptStarted
@@ -80,6 +81,7 @@ class Following:
         if state.phase.ended:
             self._drain()
         self._see(state)
+        self._see_bars()
         self.screen.draw(self.view)
         return bool(changes)
 
@@ -109,7 +111,7 @@ class Following:
         self._see(state)
         for rank in state.ranks.values():
             log = self.run.rank_log(rank.attempt, rank.rank)
-            seen = survey(log, share_of(state.world_size))
+            seen = survey(log, reader_of(state.metrics), share_of(state.world_size))
             self._progress[rank.rank] = seen.progress
             self._follower.add(rank.rank, log, seen.offset)
         return state.attempt.number
@@ -126,12 +128,21 @@ class Following:
                 self._follower.add(number, log)
                 self._fresh.add(number)
             elif number not in self._progress:  # it ran in an attempt before, and not in this one
-                self._progress[number] = survey(log, share_of(state.world_size)).progress
+                found = survey(log, reader_of(state.metrics), share_of(state.world_size))
+                self._progress[number] = found.progress
 
     def _see(self, state: RunState) -> None:
         now = time.time()
         left = lingering(self.run, state, now)
         self.view = RunView(self.run.path, state, now, dict(self._progress), self._places, left)
+
+    def _see_bars(self) -> None:
+        """Show how far progress bars are; their lines are taken in when they end."""
+        reader, progress = reader_of(self.view.state.metrics), dict(self.view.progress)
+        for rank, line in self._follower.last_states():
+            if rank in progress and (seen := reader.observe(line)) is not None:
+                progress[rank] = advance(progress[rank], seen)
+        self.view = replace(self.view, progress=progress)
 
     def _drain(self, ranks: Sequence[int] | None = None) -> None:
         for rank, lines in self._follower.finish(ranks):
@@ -141,9 +152,9 @@ class Following:
         # Lines that were there before anybody looked say nothing about when they were written.
         arrived = None if rank in self._fresh else time.time()
         self._fresh.discard(rank)
-        progress = self._progress[rank]
-        for line in lines:
-            if (seen := observe(line)) is not None:
+        progress, reader = self._progress[rank], reader_of(self.view.state.metrics)
+        for _, line in reader.marked_lines(b"\n".join(lines)):
+            if (seen := reader.observe(line)) is not None:
                 progress = advance(progress, seen, arrived)
         self._progress[rank] = progress
         if rank == self._speaker:

@@ -1,104 +1,62 @@
-"""Rank logs on stdout, whole or as they grow."""
+"""What there is of some logs, in the order of time."""
 
 from __future__ import annotations
 
-import signal
-import sys
-import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Generic
 
-from launcher.cli.interrupts import Interrupts
-from launcher.cli.output import talk
-from launcher.cli.plain import prefixed
-from launcher.cli.wording import ranks_phrase
-from launcher.errors import ExitCode
-from launcher.logs.follow import SAFETY_TICK, Follower
-from launcher.logs.tail import Tail, last_lines, offset_of_last
-from launcher.supervise.followed_record import FollowedRecord
-
-if TYPE_CHECKING:
-    from launcher.runs.state import AttemptState
-    from launcher.runs.store import RunDirectory
-
-_PAUSE_SECONDS = 0.02
+from launcher.cli.log_output import Output
+from launcher.cli.log_text import Form, Item
+from launcher.logs.ending import last_lines
+from launcher.logs.first_errors import first_error
+from launcher.logs.follow import allow_descriptors
+from launcher.logs.merge import Chunk, merged
+from launcher.logs.selection import Selection
+from launcher.logs.whole import Log, block_size, read_lines
 
 
-def print_logs(run: RunDirectory, attempt: AttemptState, ranks: Sequence[int] | None, last: int | None) -> bool:
-    """The logs of an attempt, rank after rank; whether there was anything in them."""
-    chosen = [rank for rank in attempt.ranks if ranks is None or rank in ranks]
-    width = _digits(chosen)
-    any_line = False
-    for rank in chosen:
-        path = run.rank_log(attempt.number, rank)
-        if last is not None:
-            lines = last_lines(path, last)
-            any_line |= bool(lines) or path.exists()
-            _write(rank, lines, width)
-            continue
-        tail = Tail(path)
-        while lines := tail.read() or tail.finish():
-            any_line = True
-            _write(rank, lines, width)
-        tail.close()
-    return any_line
+@dataclass(frozen=True)
+class Request(Generic[Item]):
+    """What is to be seen of logs: the lines of this selection, in this form.
+
+    Of these the `last` so many, or of each log the first error; None and False are for all of them.
+    """
+
+    selection: Selection
+    form: Form[Item]
+    last: int | None = None
+    first_error: bool = False
 
 
-def follow_logs(run: RunDirectory, ranks: Sequence[int] | None, last: int | None, only: int | None) -> ExitCode:
-    """New lines until the run, or the attempt `only`, is over; a restart goes on with the next attempt's logs."""
-    follower: Follower[int] = Follower()
-    follower.wake_for(run.layout.events)
-    record = FollowedRecord(run)
-    begun, width = 0, 1  # the number of the latest attempt that is followed
-    with Interrupts() as interrupts:
-        try:
-            while True:
-                record.read()
-                state = record.state
-                for attempt in state.attempts if begun else state.attempts[-1:]:
-                    if attempt.number <= begun or only not in (None, attempt.number):
-                        continue
-                    _finish(follower, width, attempt.ranks)  # the others may run on
-                    width = max(width, _digits(attempt.ranks))
-                    _begin(follower, run, attempt, ranks, None if begun else last)
-                    if begun:
-                        talk(f"npu-launch: attempt {attempt.number}: {ranks_phrase(attempt.ranks)}")
-                    begun = attempt.number
-                over = only is not None and state.attempts[-1].number != only
-                for rank, lines in follower.read():
-                    _write(rank, lines, width)
-                sys.stdout.flush()
-                if over or state.phase.ended:
-                    _finish(follower, width)
-                    return ExitCode.OK
-                follower.wait(SAFETY_TICK, interrupts.fd)
-                if interrupts.take() - {signal.SIGWINCH}:
-                    return ExitCode.INTERRUPTED
-                time.sleep(_PAUSE_SECONDS)
-        finally:
-            follower.close()
+def print_logs(logs: Sequence[Log], request: Request[Item], output: Output) -> None:
+    """Write all of it."""
+    allow_descriptors(len(logs))
+    chunks = merged([_chunks(log, request, block_size(logs)) for log in logs])
+    if request.last is not None:
+        chunks = _last(logs, request, request.last)
+    for _, items in chunks:
+        output.write(request.form.together(items))
+        output.mark({})
+    output.write(request.form.rest())
 
 
-def _begin(
-    follower: Follower[int], run: RunDirectory, attempt: AttemptState, ranks: Sequence[int] | None, last: int | None
-) -> None:
-    for rank in attempt.ranks:
-        if ranks is None or rank in ranks:
-            path = run.rank_log(attempt.number, rank)
-            follower.add(rank, path, 0 if last is None else offset_of_last(path, last))
+def _chunks(log: Log, request: Request[Item], size: int) -> Iterator[Chunk[Item]]:
+    form = request.form
+    if request.first_error:
+        found = first_error(log, request.selection, size, levels=form.levels)
+        pieces = iter(() if found is None else (found,))
+    else:
+        pieces = read_lines(log, request.selection, size, levels=form.levels)
+    for file, lines in pieces:
+        yield lines.keys, form.items(file, lines)
 
 
-def _finish(follower: Follower[int], width: int, ranks: Sequence[int] | None = None) -> None:
-    """Print what is left of these ranks' logs, or of all."""
-    for rank, lines in follower.finish(ranks):
-        _write(rank, lines, width)
-    sys.stdout.flush()
-
-
-def _write(rank: int, lines: Sequence[bytes], width: int) -> None:
-    if lines:
-        sys.stdout.write("".join(f"{prefixed(rank, line, width)}\n" for line in lines))
-
-
-def _digits(ranks: Sequence[int]) -> int:
-    return len(str(max(ranks, default=0)))
+def _last(logs: Sequence[Log], request: Request[Item], count: int) -> Iterator[Chunk[Item]]:
+    """The last `count` lines of all logs together."""
+    form = request.form
+    found = last_lines(logs, request.selection, count, levels=form.levels)
+    kept: Chunk[Item] = ([], [])
+    for keys, items in merged([((lines.keys, form.items(file, lines)) for file, lines in pieces) for pieces in found]):
+        kept = ((kept[0] + keys)[-count:], (kept[1] + items)[-count:])
+    yield kept

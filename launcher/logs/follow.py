@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 from inotify_simple import INotify, flags
 
-from launcher.logs.tail import Tail
+from launcher.logs.tail import Place, Tail
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -119,7 +119,17 @@ class Follower(Generic[Key]):
         self._keys.setdefault(path.parent, []).append(key)
         self._unread[key] = None
         self._watch.add(path)
-        _allow_descriptors(len(self._tails))
+        allow_descriptors(len(self._tails))
+
+    def place(self, key: Key) -> Place:
+        """Where in a file the first line begins that was not given yet."""
+        return self._tails[key].place
+
+    def last_states(self) -> Iterator[tuple[Key, bytes]]:
+        """What progress bars show whose lines have no end yet."""
+        for key, tail in self._tails.items():
+            if state := tail.last_state:
+                yield key, state
 
     def wake_for(self, path: Path) -> None:
         """Return from `wait` for changes of this file too, which somebody else reads."""
@@ -168,7 +178,7 @@ class Follower(Generic[Key]):
         self._keys[tail.folder].remove(key)
 
 
-def _allow_descriptors(count: int) -> None:
+def allow_descriptors(count: int) -> None:
     """One open file a rank is more than the usual soft limit of 1024 allows in a large run."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = count + _SPARE_DESCRIPTORS

@@ -3,57 +3,74 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import median
+from types import MappingProxyType
+from typing import NamedTuple
 
+from launcher.logs.curve import Curve
 from launcher.logs.metrics import (
     CheckpointSaved,
     EpochTime,
     Evaluation,
+    Length,
+    Metric,
     Observation,
     Resumed,
-    StepLoss,
+    Step,
     TrainingSize,
     Weights,
 )
+from launcher.logs.odometer import Odometer, lengthened, turned
 
 _ARRIVALS_KEPT = 20
+_NONE: Mapping[Metric, float] = MappingProxyType({})
 _EVALUATIONS_KEPT = 1000
+_LONGEST_STEP = 1e7  # seconds: what is longer was misunderstood
 
 
-@dataclass(frozen=True)
-class RankProgress:
+class RankProgress(NamedTuple):
     """One rank in one attempt. `steps_done` counts from the start of training, over epochs and resumes.
 
-    `arrivals` are (time, steps done) of the latest steps that were seen as they happened.
+    `first` and `last` are the ends of each metric's series, `losses` is the shape of that of the loss. `arrivals` are
+    (time, steps done) of the latest steps that were seen as they happened.
     """
 
     size: TrainingSize | None = None
     resumed: Resumed | None = None
-    epoch: int | None = None
-    step: int | None = None
-    first_loss: float | None = None
-    last_loss: float | None = None
-    reported_step_seconds: float | None = None
+    odometer: Odometer = Odometer()
+    first: Mapping[Metric, float] = _NONE
+    last: Mapping[Metric, float] = _NONE
+    losses: Curve = Curve()
     arrivals: tuple[tuple[float, int], ...] = ()
     evaluations: tuple[Evaluation, ...] = ()
     weights: Weights | None = None
     checkpoint: CheckpointSaved | None = None
 
     @property
+    def first_loss(self) -> float | None:
+        return self.first.get(Metric.LOSS)
+
+    @property
+    def last_loss(self) -> float | None:
+        return self.last.get(Metric.LOSS)
+
+    @property
+    def trains(self) -> bool:
+        """Whether a line told of a step for certain."""
+        return self.odometer.trains
+
+    @property
     def total_steps(self) -> int | None:
         """The steps of the whole training, when the script says how many there are."""
-        return self.size.epochs * self.size.steps_per_epoch if self.size else None
+        return self.size.epochs * self.size.steps_per_epoch if self.size else self.odometer.total
 
     @property
     def steps_done(self) -> int | None:
         """Steps since the start of training; None when no line allows to tell."""
         known = [mark.step for mark in (self.resumed, self.checkpoint, self.weights) if mark]
-        if self.step is not None and self.epoch is not None:
-            if self.size:
-                known.append((self.epoch - 1) * self.size.steps_per_epoch + self.step)
-            elif self.epoch <= 1:
-                known.append(self.step)
+        if (done := self.odometer.done(self.size.steps_per_epoch if self.size else None)) is not None:
+            known.append(done)
         if known:
             return max(known)
         return 0 if self.size else None
@@ -66,33 +83,49 @@ class RankProgress:
             for (earlier, before), (later, after) in zip(self.arrivals, self.arrivals[1:], strict=False)
             if after > before
         ]
-        return median(steps) if steps else self.reported_step_seconds
+        if steps:
+            return median(steps)
+        told = self.last.get(Metric.STEP_SECONDS)
+        return told if told is not None and 0 < told < _LONGEST_STEP else None
 
 
 def advance(progress: RankProgress, seen: Observation, arrived: float | None = None) -> RankProgress:
     """The progress after one more observation; `arrived` is when its line appeared, None when it is an old line."""
     match seen:
+        case Step():
+            return _stepped(progress, seen, arrived)
         case TrainingSize():
-            return replace(progress, size=seen)
+            return progress._replace(size=seen)
+        case Length():
+            return progress._replace(odometer=lengthened(progress.odometer, seen))
         case Resumed():
-            return replace(progress, resumed=seen)
-        case StepLoss():
-            first = seen.loss if progress.first_loss is None else progress.first_loss
-            after = replace(progress, epoch=seen.epoch, step=seen.step, first_loss=first, last_loss=seen.loss)
-            done = after.steps_done
-            if arrived is None or done is None:
-                return after
-            return replace(after, arrivals=_arrived(progress.arrivals, arrived, done))
+            return progress._replace(resumed=seen)
         case EpochTime(phase="train"):
-            return replace(progress, reported_step_seconds=seen.step_seconds)
+            return progress._replace(last={**progress.last, Metric.STEP_SECONDS: seen.step_seconds})
         case Evaluation():
-            return replace(progress, evaluations=(*progress.evaluations, seen)[-_EVALUATIONS_KEPT:])
+            return progress._replace(evaluations=(*progress.evaluations, seen)[-_EVALUATIONS_KEPT:])
         case Weights():
-            return replace(progress, weights=seen)
+            return progress._replace(weights=seen)
         case CheckpointSaved():
-            return replace(progress, checkpoint=seen)
+            return progress._replace(checkpoint=seen)
         case _:
             return progress
+
+
+def _stepped(progress: RankProgress, seen: Step, arrived: float | None) -> RankProgress:
+    before = progress.steps_done
+    losses = progress.losses if seen.loss is None else progress.losses.plus(seen.loss)
+    after = progress._replace(
+        odometer=turned(progress.odometer, seen),
+        first={**seen.values, **progress.first},
+        last={**progress.last, **seen.values},
+        losses=losses,
+    )
+    done = after.steps_done
+    # The state of a bar in which nothing has been done yet says nothing about the pace.
+    if arrived is None or done is None or (done == before == 0):
+        return after
+    return after._replace(arrivals=_arrived(progress.arrivals, arrived, done))
 
 
 def _arrived(arrivals: tuple[tuple[float, int], ...], time: float, done: int) -> tuple[tuple[float, int], ...]:

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import NamedTuple
+
+from launcher.logs.gaps import read_stored
+from launcher.logs.packed import existing, open_log
 
 _READ_AT_ONCE = 1 << 20
 _LINE_LIMIT = 1 << 18
 _BLOCK = 1 << 16
 _LEAST_SEARCHED = 1 << 20  # bytes of the end of a file in which its last lines are looked for
 _SEARCHED_PER_LINE = 1 << 12
+
+
+class Place(NamedTuple):
+    """An offset in a file, which is the same file (`file_id`, its inode; 0: unknown) whatever its name becomes."""
+
+    offset: int
+    file_id: int
 
 
 class Tail:
@@ -31,6 +42,19 @@ class Tail:
     def folder(self) -> Path:
         """Where the file is, or will be."""
         return self._path.parent
+
+    @property
+    def place(self) -> Place:
+        """Where the first line begins that was not given yet."""
+        file_id = 0 if self._fd is None else os.fstat(self._fd).st_ino
+        return Place(self._offset - len(self._partial) - self._left_out, file_id)
+
+    @property
+    def last_state(self) -> bytes:
+        """What the line that has no end yet shows on a terminal: the last whole state of a progress bar; else empty."""
+        end = self._partial.rfind(b"\r")
+        begin = self._partial.rfind(b"\r", 0, max(end, 0)) + 1
+        return bytes(self._partial[begin : max(end, 0)])
 
     def read(self) -> list[bytes]:
         """New whole lines without their ends, at most about 1 MiB of them; an empty list when there is nothing new.
@@ -74,12 +98,13 @@ class Tail:
         if self._fd is None:
             return b""
         try:
-            data = os.pread(self._fd, _READ_AT_ONCE, self._offset)
+            begin, data = read_stored(self._fd, _READ_AT_ONCE, self._offset)
         except OSError:  # a stale NFS handle, say: opened anew the next time
             self.close()
             return b""
-        self._offset += len(data)
-        return data
+        torn = begin > self._offset and bool(self._partial)  # the end of that line was freed before it was read
+        self._offset = begin + len(data)
+        return b"\n" + data if torn else data
 
     def _take(self, data: bytes) -> list[bytes]:
         """Split into whole lines; what follows the last line end is kept back."""
@@ -106,7 +131,7 @@ class Tail:
         line = bytes(self._partial)
         if self._left_out:
             middle = _LINE_LIMIT // 2
-            line = line[:middle] + b" ... [%d bytes left out] ... " % self._left_out + line[middle:]
+            line = line[:middle] + _left_out(self._left_out) + line[middle:]
         self._partial.clear()
         self._left_out = 0
         return line
@@ -137,6 +162,23 @@ class Tail:
         except OSError:
             return False
         return (now.st_dev, now.st_ino) != (ours.st_dev, ours.st_ino)
+
+
+def file_id(path: Path) -> int:
+    """What stays the same when a file is renamed; 0 when there is none."""
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return 0
+
+
+def shortened(line: bytes) -> bytes:
+    """A line of which the middle is left out when it is longer than 256 KiB, and which says so."""
+    excess = len(line) - _LINE_LIMIT
+    if excess <= 0:
+        return line
+    middle = _LINE_LIMIT // 2
+    return line[:middle] + _left_out(excess) + line[middle + excess :]
 
 
 def offset_of_last(path: Path, count: int) -> int:
@@ -174,7 +216,9 @@ def offset_of_last(path: Path, count: int) -> int:
 
 
 def last_lines(path: Path, count: int) -> list[bytes]:
-    """The last `count` lines of a file, without reading the rest of it; an empty list when there is no such file."""
+    """The last `count` lines of a log, without reading the rest of it; an empty list when there is no such file."""
+    if existing(path) not in (None, path):
+        return _last_unpacked(path, count)
     tail = Tail(path, offset_of_last(path, count))
     lines: list[bytes] = []
     while block := tail.read():
@@ -182,6 +226,22 @@ def last_lines(path: Path, count: int) -> list[bytes]:
     lines += tail.finish()
     tail.close()
     return lines[-count:] if count > 0 else []
+
+
+def _last_unpacked(path: Path, count: int) -> list[bytes]:
+    """The last lines of a log that is compressed."""
+    try:
+        with open_log(path) as log:
+            size = log.seek(0, os.SEEK_END)
+            log.seek(max(0, size - max(_LEAST_SEARCHED, count * _SEARCHED_PER_LINE)))
+            lines = log.read().removesuffix(b"\n").split(b"\n")
+    except OSError:
+        return []
+    return lines[-count:] if count > 0 else []
+
+
+def _left_out(count: int) -> bytes:
+    return b" ... [%d bytes left out] ... " % count
 
 
 def _size(path: Path) -> int:

@@ -90,7 +90,9 @@ class _Ranks:
             by_rank[rank].append(process)
         for rank, those in sorted(by_rank.items()):
             new = [process for process in those if process in found]
-            if any(one.overlaps(other) for one in new for other in those if one is not other):
+            if any(
+                one.overlaps(other) and not _are_one(one, other) for one in new for other in those if one is not other
+            ):
                 self.notes.append(f"{', '.join(map(_names, new))}: {note.format(rank=rank)}")
             else:
                 self.of.update(dict.fromkeys(new, rank))
@@ -114,6 +116,12 @@ class _Hosts:
 
 def _addresses(process: Process) -> set[str]:
     return {saying.host for saying in process.said if saying.host is not None}
+
+
+def _are_one(one: Process, other: Process) -> bool:
+    """Whether two may be the output of a process and CANN's logs of it, where no line of the output says its pid."""
+    kinds = [{sight.source for sight in process.sights} for process in (one, other)]
+    return one.hosts == other.hosts and {Source.STDOUT} in kinds and Source.STDOUT not in kinds[0] & kinds[1]
 
 
 def _weak(process: Process) -> int | None:

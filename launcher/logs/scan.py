@@ -1,0 +1,216 @@
+"""Which of many patterns stand in the lines of a log: hyperscan looks for all of them at once, `re` decides.
+
+Hyperscan is there for speed alone. It points at lines, and what it says of regular expressions is confirmed by Python's
+`re`, line by line; so the answers are the same on a machine where it is not installed, which only waits longer for
+them. Measured on 48 MB of plog with 159 literals, on one core: 2.4 GB/s from Python, where pyahocorasick does 0.02.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from launcher.logs.blocks import views
+from launcher.logs.pattern import Pattern as Pattern
+from launcher.logs.pattern import database
+
+_WORTHWHILE: Final = 32  # bytes a report and pattern, below which hyperscan costs more than it saves
+
+Hit = tuple[int, int]  # a pattern's index, and the offset at which a match ends
+
+
+class Match(NamedTuple):
+    """A line in which some patterns (by index) were found; `offset` in its file, `number` from 1 where the scan began.
+
+    The line is without the newline that ends it.
+    """
+
+    offset: int
+    line: bytes
+    patterns: frozenset[int]
+    number: int
+
+
+class Scanner:
+    """Looks for patterns in blocks of whole lines. Raises `re.error` for a pattern that is none.
+
+    `quick=False` leaves hyperscan out, as on a machine without it.
+    """
+
+    def __init__(self, patterns: Sequence[Pattern], *, quick: bool = True) -> None:
+        self.patterns = tuple(patterns)
+        self._searches = [_compiled(pattern) for pattern in self.patterns]
+        self._literal = [pattern.literal for pattern in self.patterns]
+        self._scan, left = database(self._searches, self.patterns) if quick else (None, range(len(self.patterns)))
+        self._slow = [(index, self._searches[index].search) for index in left if not self._literal[index]]
+        texts = [self._searches[index] for index in left if self._literal[index]]
+        self._texts = [index for index in left if self._literal[index]]
+        self._any_text = re.compile(b"|".join(map(_grouped, texts))) if texts else None
+
+    def hits(self, block: bytes | memoryview) -> list[Hit]:
+        """For each line of the block and each pattern in it, once: the pattern and where its first match there ends.
+
+        In the order of these places. A match lies within one line, and ends at the latest before its newline.
+        """
+        found: list[Hit] = []
+        if self._scan is not None:
+            reports = self._reports(block)
+            if reports is None:
+                return self._without_hyperscan.hits(block)
+            found = self._confirmed(bytes(block), reports) if reports else []
+        block = bytes(block) if self._slow or self._any_text is not None else b""
+        if self._slow or self._any_text is not None:
+            found += self._slow_hits(block)
+        found.sort(key=lambda hit: (hit[1], hit[0]))
+        return found
+
+    def spans(self, block: bytes | memoryview) -> list[tuple[int, int]]:
+        """Where the lines of the block begin and end, newlines included, in which any pattern is found."""
+        reports = None if self._slow or self._any_text is not None else self._reports(block)
+        if reports is None:
+            block = bytes(block)
+            return _spans_of(block, self.hits(block))
+        found: list[tuple[int, int]] = []
+        block = bytes(block) if reports else b""
+        after = 0  # where the line ends that was looked at last
+        is_found = False
+        rejected: list[int] = []
+        for index, end in reports:
+            if end > after:
+                begin = block.rfind(b"\n", 0, end - 1) + 1
+                after = block.find(b"\n", end - 1) + 1 or len(block)
+                is_found, rejected = False, []
+            elif is_found or index in rejected:
+                continue
+            if self._literal[index] or self._searches[index].search(block[begin:after].rstrip(b"\n")):
+                found.append((begin, after))
+                is_found = True
+            else:
+                rejected.append(index)
+        return found
+
+    @cached_property
+    def _without_hyperscan(self) -> Scanner:
+        return Scanner(self.patterns, quick=False)
+
+    def _reports(self, block: bytes | memoryview) -> list[Hit] | None:
+        """What hyperscan says of a block; None when that is more than `re` needs time to find."""
+        reports: list[Hit] = []
+        report = reports.append
+        most = len(block) // _WORTHWHILE * len(self.patterns) + 1000
+
+        def on_match(index: int, _begin: int, end: int, _flags: int, _context: object) -> bool:
+            report((index, end))
+            return len(reports) > most
+
+        return reports if self._scan is not None and self._scan(block, on_match) else None
+
+    def _confirmed(self, block: bytes, reports: Sequence[Hit]) -> list[Hit]:
+        """The hits among what hyperscan reports."""
+        found: list[Hit] = []
+        begin, line_end = 0, -1
+        seen: set[int] = set()
+        for index, end in reports:
+            if end - 1 > line_end or line_end < 0:
+                begin = block.rfind(b"\n", 0, end - 1) + 1
+                line_end = _line_end(block, end - 1)
+                seen.clear()
+            if index in seen:
+                continue
+            seen.add(index)
+            if self._literal[index]:
+                found.append((index, end))
+            elif match := self._searches[index].search(block[begin:line_end]):
+                found.append((index, begin + match.end()))
+        return found
+
+    def _slow_hits(self, block: bytes) -> Iterator[Hit]:
+        """The same for the patterns that hyperscan does not know."""
+        if self._slow:
+            begin = 0
+            for line in block.split(b"\n"):
+                for index, search in self._slow:
+                    if match := search(line):
+                        yield index, begin + match.end()
+                begin += len(line) + 1
+        position = 0
+        while self._any_text is not None and (somewhere := self._any_text.search(block, position)):
+            begin = block.rfind(b"\n", 0, somewhere.start()) + 1
+            position = _line_end(block, somewhere.start())
+            line = block[begin:position]
+            for index in self._texts:
+                if match := self._searches[index].search(line):
+                    yield index, begin + match.end()
+
+
+def matching_lines(path: Path, scanner: Scanner, begin: int = 0, end: int | None = None) -> Iterator[Match]:
+    """The lines of a log in which any pattern is found, from the offset `begin`, where a line begins, up to `end`.
+
+    Offsets are those of the text, also in a log that is kept compressed. Memory does not grow with the log, unless its
+    lines do. Raises OSError.
+    """
+    number = 1
+    for offset, view in views(path, begin, end):
+        counted = 0
+        block = bytes(view)
+        for match in _lines_of(block, scanner.hits(view)):
+            number += block.count(b"\n", counted, match.offset)
+            counted = match.offset
+            yield match._replace(offset=offset + match.offset, number=number)
+        number += block.count(b"\n", counted)
+
+
+def _lines_of(block: bytes, hits: Sequence[Hit]) -> Iterator[Match]:
+    ends = [end for _, end in hits]
+    turn = 0
+    while turn < len(hits):
+        begin, line_end = _line_around(block, hits[turn])
+        after = bisect_left(ends, line_end + 1, turn)
+        yield Match(begin, block[begin:line_end], frozenset(index for index, _ in hits[turn:after]), 0)
+        turn = after
+
+
+def _spans_of(block: bytes, hits: Sequence[Hit]) -> list[tuple[int, int]]:
+    """The lines of these hits, each once."""
+    spans: list[tuple[int, int]] = []
+    after = 0
+    for hit in hits:
+        if hit[1] >= after or not spans:
+            begin, end = _line_around(block, hit)
+            after = end + 1
+            spans.append((begin, min(after, len(block))))
+    return spans
+
+
+def _line_around(block: bytes, hit: Hit) -> tuple[int, int]:
+    """Where the line of a hit begins and ends."""
+    return block.rfind(b"\n", 0, hit[1]) + 1, _line_end(block, hit[1])
+
+
+def _line_end(block: bytes, position: int) -> int:
+    end = block.find(b"\n", position)
+    return len(block) if end < 0 else end
+
+
+def _compiled(pattern: Pattern) -> re.Pattern[bytes]:
+    """A pattern as `re` has it. A text that is not ASCII is looked for in UTF-8 and in GBK."""
+    flags = re.IGNORECASE if pattern.ignore_case else re.RegexFlag(0)
+    if not pattern.literal:
+        return re.compile(pattern.text.encode(), flags)
+    if "\n" in pattern.text or not pattern.text:
+        raise re.error("a text to look for is part of one line", pattern.text)
+    return re.compile(b"|".join(map(re.escape, _encodings(pattern.text))), flags)
+
+
+def _encodings(text: str) -> list[bytes]:
+    if text.isascii():
+        return [text.encode()]
+    return [text.encode(), *([gbk] if (gbk := text.encode("gbk", "ignore")) else [])]
+
+
+def _grouped(search: re.Pattern[bytes]) -> bytes:
+    return b"(?%s:%s)" % (b"i" if search.flags & re.IGNORECASE else b"", search.pattern)

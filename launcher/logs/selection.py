@@ -1,0 +1,244 @@
+"""Which lines of a log are wanted, each with the time that it stands for."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from itertools import accumulate
+from typing import Final, NamedTuple
+
+from launcher.logs.grammar import level_of
+from launcher.logs.grave import grave
+from launcher.logs.record import Level
+from launcher.logs.scan import Scanner
+from launcher.logs.stamps import Correction, key_of, keys_of
+
+_REMEMBERED: Final = 1 << 14  # bytes of a block in which nothing was found: they may tell what time it was then
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The filters. A line has to pass all of them.
+
+    `grep` finds one of its patterns in it. Its record is at least of this `level`. It was written not before `since`
+    and not after `until`, seconds since the epoch.
+    """
+
+    grep: Scanner | None = None
+    level: Level | None = None
+    since: float | None = None
+    until: float | None = None
+
+    @property
+    def since_key(self) -> str:
+        """What no key of a line that is wanted is below."""
+        if self.since is None:
+            return ""
+        key = key_of(self.since)
+        return key[:14] + key[14:].rstrip("0")
+
+    @property
+    def until_key(self) -> str:
+        """What no key of a line that is wanted is above."""
+        return "~" if self.until is None else key_of(self.until) + "~"
+
+
+class Lines(NamedTuple):
+    """Lines of one log, each with its key, its offset in the file, the level of its record, and its newline.
+
+    Levels are there only when somebody asked for them, offsets then and when lines were looked for. The last line of a
+    file may have no newline.
+    """
+
+    keys: list[str]
+    texts: list[bytes]
+    offsets: list[int]
+    levels: list[Level | None]
+
+    def between(self, first: int, last: int) -> Lines:
+        """Those from the index `first` up to `last`."""
+        keys, texts, offsets, levels = self
+        return Lines(keys[first:last], texts[first:last], offsets[first:last], levels[first:last])
+
+    def at(self, indices: Sequence[int]) -> Lines:
+        """Those with these indices."""
+        keys, texts, offsets, levels = self
+        return Lines(
+            [keys[index] for index in indices],
+            [texts[index] for index in indices],
+            [offsets[index] for index in indices] if offsets else [],
+            [levels[index] for index in indices] if levels else [],
+        )
+
+    def and_then(self, more: Lines) -> Lines:
+        """These, and those that follow."""
+        if not self.keys:
+            return more
+        keys, texts, offsets, levels = more
+        return Lines(self.keys + keys, self.texts + texts, self.offsets + offsets, self.levels + levels)
+
+
+NO_LINES: Final = Lines([], [], [], [])
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How time passes in a log that does not say: evenly, from when it was begun to when it was last written."""
+
+    begun: float
+    written: float
+    size: int
+
+    def key_at(self, offset: int) -> str:
+        """The key of a line that begins there."""
+        share = min(offset / self.size, 1.0) if self.size else 0.0
+        return key_of(self.begun + (self.written - self.begun) * share)
+
+
+class Selector:
+    """Takes the lines of one log that are wanted, block after block.
+
+    A line without a time has that of the line before it; at the beginning of a log, that of the first line that has
+    one, unless the `pace` of the file comes to an earlier one. `midway` says that there are lines before the first
+    block, the last of which had this `key`, if that is known.
+    """
+
+    def __init__(
+        self,
+        selection: Selection,
+        correction: Correction | None = None,
+        *,
+        levels: bool = False,
+        midway: bool = False,
+        key: str = "",
+    ) -> None:
+        self._selection = selection
+        self._since, self._until = selection.since_key, selection.until_key
+        self.correction = correction
+        self.pace = Pace(0.0, 0.0, 0)
+        self._has_levels = levels or selection.level is not None
+        self._grave = (
+            grave() if not levels and selection.level is not None and selection.level >= Level.WARNING else None
+        )
+        self._midway = midway
+        self._key = key
+        self._level: Level | None = None
+        self._passed_over: bytes = b""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more can come that is wanted."""
+        return self._key > self._until
+
+    def lines(self, offset: int, view: bytes | memoryview) -> Lines:
+        """What is wanted of a block of whole lines that begins there."""
+        grave_lines = None if self._grave is None else self._grave.spans(view)
+        if grave_lines == [] and not self._wants(self._level):
+            self._passed_over = bytes(view[-_REMEMBERED:])
+            return NO_LINES
+        spans = None if self._selection.grep is None else self._selection.grep.spans(view)
+        if not spans and spans is not None and not self._has_levels:
+            self._passed_over = bytes(view[-_REMEMBERED:])
+            return NO_LINES
+        block = bytes(view)
+        if spans is not None and not self._has_levels:
+            return self._found(offset, block, spans)
+        self._catch_up()
+        texts = BytesIO(block).readlines()
+        needs_offsets = self._has_levels or spans is not None
+        offsets = list(accumulate(map(len, texts), initial=offset))[:-1] if needs_offsets else []
+        stamps = keys_of(block, self.correction, texts)
+        keys = self._filled(stamps, texts, offset)
+        levels = self._leveled(texts, stamps, offsets, grave_lines, offset) if self._has_levels else []
+        return self._chosen(Lines(keys, texts, offsets, levels), offset, spans)
+
+    def _wants(self, level: Level | None) -> bool:
+        return self._selection.level is None or (level or Level.DEBUG) >= self._selection.level
+
+    def _chosen(self, lines: Lines, offset: int, spans: Sequence[tuple[int, int]] | None) -> Lines:
+        """Those of all lines of a block that pass the filters."""
+        first, last = bisect_left(lines.keys, self._since), bisect_right(lines.keys, self._until)
+        if spans is None and self._selection.level is None:
+            return lines if (first, last) == (0, len(lines.keys)) else lines.between(first, last)
+        indices: Sequence[int] = range(first, last)
+        if spans is not None:
+            found = [bisect_left(lines.offsets, offset + begin) for begin, _ in spans]
+            indices = found[bisect_left(found, first) : bisect_left(found, last)]
+        if self._selection.level is not None:
+            indices = [index for index in indices if self._wants(lines.levels[index])]
+        return lines.at(indices)
+
+    def _found(self, offset: int, block: bytes, spans: Sequence[tuple[int, int]]) -> Lines:
+        """The lines at these places: of the others only those are looked at that may say what time it was."""
+        texts = [block[begin:end] for begin, end in spans]
+        keys = keys_of(b"".join(texts), self.correction, texts)
+        seen = 0
+        for index, (begin, end) in enumerate(spans):
+            key = keys[index] or self._key_above(block, begin, seen)
+            if not seen and not key:
+                self._catch_up()
+            self._key = max(self._key, key)
+            keys[index] = self._key or self.pace.key_at(offset + begin)
+            seen = end
+        self._passed_over = block[max(seen, len(block) - _REMEMBERED) :]
+        lines = Lines(keys, texts, [offset + begin for begin, _ in spans], [])
+        first, last = bisect_left(keys, self._since), bisect_right(keys, self._until)
+        return lines if (first, last) == (0, len(keys)) else lines.between(first, last)
+
+    def _key_above(self, block: bytes, end: int, since: int) -> str:
+        """The key of the nearest line above this place that has one; "" when there is none from `since` on."""
+        while end > since:
+            begin = block.rfind(b"\n", 0, end - 1) + 1
+            if key := keys_of(block[begin:end], self.correction)[0]:
+                return key
+            end = begin
+        return ""
+
+    def _catch_up(self) -> None:
+        """Know what time it was at the end of what was passed over."""
+        block, self._passed_over = self._passed_over, b""
+        self._key = max(self._key, self._key_above(block, len(block), 0))
+
+    def _filled(self, stamps: Sequence[str], texts: Sequence[bytes], offset: int) -> list[str]:
+        """The keys of all lines: none is missing, and none below the one before it."""
+        key = self._key
+        filled = [key := (stamp or key) for stamp in stamps]
+        if (self._key and filled[0] < self._key) or sorted(filled) != filled:
+            filled = list(accumulate(stamps, max, initial=self._key))[1:]
+        unknown = bisect_right(filled, "")
+        first = filled[unknown] if unknown < len(filled) else None
+        for index in range(unknown):
+            if first is not None and self._midway:
+                filled[index] = first
+            else:
+                filled[index] = min(self.pace.key_at(offset), first or "~")
+            offset += len(texts[index])
+        if first is not None:
+            self._key = filled[-1]
+        return filled
+
+    def _leveled(
+        self,
+        texts: Sequence[bytes],
+        stamps: Sequence[str],
+        offsets: Sequence[int],
+        grave_lines: Sequence[tuple[int, int]] | None,
+        offset: int,
+    ) -> list[Level | None]:
+        """The level of each line's record: a line that has neither level nor time continues the one before.
+
+        Where only `grave_lines` matter, others that begin a record are taken for INFO.
+        """
+        looked_at = None if grave_lines is None else {offset + begin for begin, _ in grave_lines}
+        levels: list[Level | None] = []
+        for text, stamp, place in zip(texts, stamps, offsets, strict=True):
+            if looked_at is None or place in looked_at:
+                level = level_of(text)
+                if level is not None or stamp:
+                    self._level = level
+            elif stamp:
+                self._level = Level.INFO
+            levels.append(self._level)
+        return levels
