@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import select
-import signal
-import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from launcher.cli.meanwhile import done_meanwhile
 from launcher.cli.output import talk
 from launcher.errors import ExitCode, NpuLaunchError
 
@@ -19,8 +16,7 @@ if TYPE_CHECKING:
 _FAILED: Final = (ExitCode.JOB_FAILED, ExitCode.GAVE_UP, ExitCode.INFRASTRUCTURE)
 _MOST: Final = 64 << 20  # bytes
 _COMING_HOME: Final = 60.0  # seconds that the home may still be gathering
-_SILENCE: Final = 2.0  # seconds after which it is said what takes so long
-_LEAVING: Final = frozenset((signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+_WHAT: Final = "fetching what its hosts have to tell; Ctrl-C leaves it there"
 
 
 def fetch_evidence(away: Away, code: int, interrupts: Interrupts) -> int:
@@ -31,7 +27,6 @@ def fetch_evidence(away: Away, code: int, interrupts: Interrupts) -> int:
     if code not in _FAILED:
         return code
     said: list[str] = []
-    read, write = os.pipe()
 
     def work() -> None:
         try:
@@ -39,27 +34,10 @@ def fetch_evidence(away: Away, code: int, interrupts: Interrupts) -> int:
         except Exception as error:  # whatever it is, what counts is how the run ended
             why = error.what if isinstance(error, NpuLaunchError) else str(error)
             said.append(f"what its hosts have to tell was not fetched: {why}; {_later(away)}")
-        finally:
-            with suppress(OSError):  # somebody has left
-                os.write(write, b".")
 
-    threading.Thread(target=work, daemon=True, name="evidence").start()
-    talk(f"npu-launch: {said[0] if _has_ended(read, interrupts) else f'it stays where it is; {_later(away)}'}")
+    ended = done_meanwhile(work, interrupts, _WHAT)
+    talk(f"npu-launch: {said[0] if ended else f'it stays where it is; {_later(away)}'}")
     return code
-
-
-def _has_ended(read: int, interrupts: Interrupts) -> bool:
-    """Wait; False when somebody does not want to."""
-    silence: float | None = _SILENCE
-    while True:
-        ready, _, _ = select.select([read, interrupts.fd], [], [], silence)
-        if not ready:
-            silence = None
-            talk("npu-launch: fetching what its hosts have to tell; Ctrl-C leaves it there")
-        if read in ready:
-            return True
-        if interrupts.take() & _LEAVING:
-            return False
 
 
 def _fetch(away: Away) -> str:

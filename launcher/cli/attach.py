@@ -7,9 +7,12 @@ import select
 import signal
 import sys
 import time
+from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from launcher.cli.diagnosing import await_verdict, make_ready
+from launcher.cli.fixes import carry_out, offered_fix
 from launcher.cli.following import Following, Screen
 from launcher.cli.interrupts import Interrupts
 from launcher.cli.output import Printer, complain, has_cursor, is_terminal, styled, talk
@@ -41,14 +44,18 @@ def attach(run: RunDirectory, interrupts: Interrupts, *, since: int | None) -> E
     of the run, or INTERRUPTED.
     """
     following = Following(run, _screen(), since=since)
+    make_ready()
     try:
         left = _until_ended(following, interrupts, owner=since is not None)
     finally:
         following.close()
     if left is not None:
         return left
-    tell_end(run, following.view)
-    return following.view.state.phase.exit_code
+    view = replace(following.view, verdict=await_verdict(run, following.view.state, interrupts))
+    tell_end(run, view)
+    if since is not None and (fix := offered_fix(run, view, interrupts)) is not None:
+        return attach(run, interrupts, since=carry_out(run, view, fix))
+    return view.state.phase.exit_code
 
 
 def tell_end(run: RunDirectory, view: RunView) -> None:

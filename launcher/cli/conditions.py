@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from launcher.cli.standstills import standstills
+from launcher.cli.troubles import troubles
 from launcher.cli.view import RunView
 from launcher.cli.wording import duration, ranks_phrase
 from launcher.logs.safe import safe_line
@@ -30,6 +31,7 @@ def conditions(view: RunView) -> Iterator[tuple[str, str]]:
     if hosts := _unwell_hosts(view):
         yield "hosts", hosts
     yield from standstills(view)
+    yield from troubles(view)
     for text in _lingering(view):
         yield "stuck", text
 

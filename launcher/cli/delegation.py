@@ -50,7 +50,7 @@ class Away(WayHome):
         seen = window()
         with ExitStack() as opened:
             opened.enter_context(self.ways)
-            session = opened.enter_context(closing(self._begin(arguments, seen)))
+            session = opened.enter_context(closing(self.begin(arguments, seen)))
             entered = interrupts or opened.enter_context(Interrupts())
             try:
                 return relay(session, entered, self._pass_on, at_terminal=seen is not None)
@@ -59,7 +59,11 @@ class Away(WayHome):
             except Left:
                 return ExitCode.INTERRUPTED
 
-    def _begin(self, arguments: Sequence[str], seen: Window | None) -> Session:
+    def begin(self, arguments: Sequence[str], seen: Window | None = None) -> Session:
+        """Begin `npu-launch ARGUMENTS` there, at a terminal or with pipes. Raises InfrastructureError.
+
+        `ways` has to be entered.
+        """
         module = "launcher.cli.from_afar" if seen is None else "launcher.cli.main"
         shown = [f"{name}={os.environ[name]}" for name in _PASSED_ON if name in os.environ]
         shown.append(f"PYTHONIOENCODING={sys.stdout.encoding}")

@@ -12,7 +12,9 @@ Times are seconds since the epoch, durations seconds. A number that JSON has no 
 `status_document`, of `status --json`, has these and:
   attempts: number, ranks, started, ended, resume_from, first_failure (a rank), stopping (why it had to stop), restarts
     (those before it since a person started the run), max_restarts, restarted_because (null when a person started it),
-    cause (infrastructure, device, memory, user) and evidence (a line) of the first failure
+    cause (infrastructure, device, memory, user) and evidence (a line) of the first failure, fix (the suggestion that it
+    was started with, by itself; or null), diagnosed (what logs say of its failure: cause, confidence, rank; or null)
+  diagnosis (of why the run ended badly, as `diagnose --json` has it; null where none is kept)
   first_failure (of the last attempt): rank, exit, cause, evidence, log, last_lines; or null
   pending_restart: due, reason, cause; or null when none waits
   unwell_hosts: host, reach (suspected, unreachable), heard (when it answered last)
@@ -29,12 +31,17 @@ Times are seconds since the epoch, durations seconds. A number that JSON has no 
   hang (the last standstill of the last attempt): time (of finding), since, limit (seconds), fatal (the attempt was
     stopped for it), odd (ranks), stacks (in words), path (of the file with all stacks); or null
   stragglers: attempt, rank, slowdown (times the median step)
+  troubles (signs that training goes wrong, in the order in which they began): time, attempt, rank (the first that
+    showed it), kind (loss_not_finite, loss_explodes, loss_stands, scale_falls, steps_slower), words, step (how many
+    were done; null when not known), line (which shows it), log (the rank's) and offset (bytes) of the line in it
   progress: steps_done, total_steps, fraction (0 to 1), step_seconds, eta_seconds, slowest_rank
   weights: identical, step, groups (sha256, ranks); or null when no rank reported its weights
   ranks: rank, phase (waiting, running, succeeded, failed, stopped, lost), ending (first_failure, cascade: failed in the
     wake of it, failed: independently of others, stopped: by npu-launch, lost: nobody saw it; or null), attempt, host,
     place, pid, exit_code, signal, error, max_rss_kib, epoch, step, steps_done, first_loss, last_loss, step_seconds,
-    evaluations (epoch, metrics), weights_sha256, checkpoint, log
+    metrics (the ends of each series that the lines tell: loss, learning_rate, loss_scale, grad_norm, step_seconds,
+    throughput, accuracy: first, last), evaluations (epoch, null when not told, metrics), weights_sha256, checkpoint,
+    log
   notes: time, level, text
 """
 
@@ -44,6 +51,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from launcher.logs.packed import existing
 from launcher.logs.progress import RankProgress
 from launcher.planning.layout import RunLayout
 from launcher.runs.endings import ending_of
@@ -51,6 +59,7 @@ from launcher.runs.ledger import Kind, Ledger
 
 if TYPE_CHECKING:
     from launcher.cli.view import RunView
+    from launcher.runs.events import Diagnosed
 
 VERSION = 1
 
@@ -96,12 +105,16 @@ def status_document(view: RunView, words: Sequence[str] = ()) -> dict[str, Any]:
                 "restarted_because": attempt.answer_to.reason if attempt.answer_to else None,
                 "cause": attempt.failure.cause.value if attempt.failure else None,
                 "evidence": attempt.failure.evidence if attempt.failure else None,
+                "fix": attempt.answer_to.fix if attempt.answer_to else None,
+                "diagnosed": _diagnosed(attempt.diagnosed) if attempt.diagnosed else None,
             }
             for attempt in state.attempts
         ],
+        "diagnosis": view.verdict.model_dump(mode="json") if view.verdict else None,
         "first_failure": _first_failure(view, words),
         "hang": _hang(view),
         "stragglers": [{"attempt": s.attempt, "rank": s.rank, "slowdown": s.slowdown} for s in state.stragglers],
+        "troubles": _troubles(view),
         "pending_restart": _pending_restart(view),
         "unwell_hosts": [
             {"host": host, "reach": known.reach.value, "heard": known.heard}
@@ -132,6 +145,10 @@ def _first_failure(view: RunView, words: Sequence[str]) -> dict[str, Any] | None
         "log": _log(view, rank.rank),
         "last_lines": list(words),
     }
+
+
+def _diagnosed(found: Diagnosed) -> dict[str, Any]:
+    return {"cause": found.cause, "confidence": found.confidence, "rank": found.rank}
 
 
 def _pending_restart(view: RunView) -> dict[str, Any] | None:
@@ -202,14 +219,18 @@ def _rank(view: RunView, rank: int) -> dict[str, Any]:
         "signal": -code if code is not None and code < 0 else None,
         "error": known.exit.error if known.exit else None,
         "max_rss_kib": known.max_rss_kib,
-        "epoch": progress.epoch,
-        "step": progress.step,
+        "epoch": _whole(progress.odometer.epoch),
+        "step": progress.odometer.step,
         "steps_done": progress.steps_done,
         "first_loss": _number(progress.first_loss),
         "last_loss": _number(progress.last_loss),
         "step_seconds": progress.step_seconds,
+        "metrics": {
+            metric.value: {"first": _number(progress.first.get(metric, last)), "last": _number(last)}
+            for metric, last in progress.last.items()
+        },
         "evaluations": [
-            {"epoch": seen.epoch, "metrics": {name: _number(value) for name, value in seen.metrics.items()}}
+            {"epoch": _whole(seen.epoch), "metrics": {name: _number(value) for name, value in seen.metrics.items()}}
             for seen in progress.evaluations
         ],
         "weights_sha256": progress.weights.sha256 if progress.weights else None,
@@ -218,8 +239,24 @@ def _rank(view: RunView, rank: int) -> dict[str, Any]:
     }
 
 
+def _troubles(view: RunView) -> list[dict[str, Any]]:
+    return [
+        {
+            **trouble.model_dump(exclude={"type", "host", "host_seq"}, mode="json"),
+            "log": str(RunLayout(view.path).attempt(trouble.attempt).rank(trouble.rank).log),
+        }
+        for trouble in view.state.troubles
+    ]
+
+
 def _log(view: RunView, rank: int) -> str:
-    return str(RunLayout(view.path).attempt(view.state.ranks[rank].attempt).rank(rank).log)
+    log = RunLayout(view.path).attempt(view.state.ranks[rank].attempt).rank(rank).log
+    return str(existing(log) or log)
+
+
+def _whole(epoch: float | None) -> float | None:
+    """An epoch as a whole number, unless a part of one is done."""
+    return int(epoch) if epoch is not None and epoch == int(epoch) else epoch
 
 
 def _number(value: float | None) -> float | str | None:

@@ -12,16 +12,20 @@ from typing import Annotated, NoReturn
 import typer
 
 from launcher.cli import (
+    bundle,
     check,
+    diagnose,
     discover,
     down,
     follow,
     gather,
     logs,
     plan,
+    prune,
     ps,
     ranktable,
     rerun,
+    rules,
     run,
     schema,
     status,
@@ -53,16 +57,20 @@ for _command in (
     ps.ps,
     status.status,
     logs.logs,
+    diagnose.diagnose,
     gather.gather,
     stop.stop,
     rerun.rerun,
     up.up,
     down.down,
+    bundle.bundle,
+    prune.prune,
     ranktable.ranktable,
     schema.schema,
     discover.discover,
 ):
     app.command()(_command)
+app.add_typer(rules.app)
 app.command(hidden=True)(follow.follow)
 
 

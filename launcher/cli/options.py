@@ -84,6 +84,26 @@ MaxRestartsOption = Annotated[
         show_default=False,
     ),
 ]
+FixOption = Annotated[
+    int | None,
+    typer.Option(
+        "--fix",
+        metavar="N",
+        parser=whole_number("--fix", 1),
+        help="Change the recipe as fix N of the diagnosis says.",
+        show_default=False,
+    ),
+]
+AutoFixOption = Annotated[
+    str | None,
+    typer.Option(
+        "--auto-fix",
+        metavar="[off|ask|apply]",
+        parser=one_of("--auto-fix", "off", "ask", "apply"),
+        help="What becomes of fixes that a diagnosis suggests; default: what the recipe says, else off.",
+        show_default=False,
+    ),
+]
 RunArgument = Annotated[
     str | None,
     typer.Argument(metavar="RUN", help="A run's id or how it begins; default: the latest run.", show_default=False),

@@ -105,8 +105,11 @@ class Printer:
 _STYLES = {"good": "\x1b[1;32m", "bad": "\x1b[1;31m", "warn": "\x1b[1;33m"}
 
 
+def shows_colours(stream: TextIO) -> bool:
+    """Whether a stream is a terminal that knows colours, and nobody has asked for none (NO_COLOR)."""
+    return not os.environ.get("NO_COLOR") and has_cursor() and is_terminal(stream)
+
+
 def styled(text: str, style: str, stream: TextIO) -> str:
     """The text in a colour (good, bad or warn) where the stream shows colours."""
-    if os.environ.get("NO_COLOR") or not has_cursor() or not is_terminal(stream):
-        return text
-    return f"{_STYLES[style]}{text}\x1b[0m"
+    return f"{_STYLES[style]}{text}\x1b[0m" if shows_colours(stream) else text

@@ -9,6 +9,7 @@ from itertools import groupby
 from launcher.cli.output import Printer
 from launcher.cli.standstills import straggler_words
 from launcher.cli.summary import attempt_words
+from launcher.cli.troubles import trouble_words
 from launcher.cli.view import RunView
 from launcher.cli.wording import count, duration, ranks_phrase
 from launcher.logs.safe import safe_line
@@ -27,6 +28,7 @@ from launcher.runs.events import (
     ShimLost,
     StopRequested,
     StragglerFound,
+    TroubleFound,
 )
 from launcher.runs.state import Exit
 
@@ -125,6 +127,8 @@ def explanation(event: Event) -> str:
             return safe_line(event.words) + ("" if event.fatal else " (reported only)")
         case StragglerFound():
             return straggler_words(event)
+        case TroubleFound():
+            return f"{trouble_words(event)}: {safe_line(event.line, 200)}"
         case Note():
             return f"{event.level}: {safe_line(event.text)}"
         case _:

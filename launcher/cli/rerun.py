@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from launcher.cli.options import DetachOption, PreflightOption, RunArgument, SetOption, WaitOption
+from launcher.cli.options import DetachOption, FixOption, PreflightOption, RunArgument, SetOption, WaitOption
 
 if TYPE_CHECKING:
     from launcher.cli.delegation import Away
@@ -25,6 +25,7 @@ def rerun(
         ),
     ] = "all",
     set_: SetOption = None,
+    fix: FixOption = None,
     detach: DetachOption = False,
     wait: WaitOption = False,
     preflight: PreflightOption = None,
@@ -34,9 +35,11 @@ def rerun(
     \b
     npu-launch rerun
     npu-launch rerun resnext-8p-7f3a --set args.batch_size=2
+    npu-launch rerun --fix 1                    fix 1 of its diagnosis
     npu-launch rerun my-sweep --ranks failed
     """
     from launcher.cli.delegation import elsewhere
+    from launcher.cli.fixes import numbered_fix, words_of
     from launcher.cli.interrupts import Interrupts
     from launcher.cli.run import line_of, preflight_of, tell_detached, warn
     from launcher.runs.store import find_run
@@ -55,6 +58,9 @@ def rerun(
         with Interrupts() as interrupts:
             return fetch_evidence(away, away.do_the_same(context, interrupts), interrupts)
     before = settle(found)
+    chosen_fix = None if fix is None else numbered_fix(found, before, fix)
+    if chosen_fix is not None:
+        look = look._replace(overrides=(*chosen_fix.overrides, *look.overrides))
     _bring_up(found, None, look)
     chosen = _chosen(ranks, before)
     with Interrupts() as interrupts:
@@ -63,6 +69,7 @@ def rerun(
             found,
             ranks=chosen,
             overrides=look.overrides,
+            why=words_of(chosen_fix) if chosen_fix is not None else "",
             line=line,
             preflight=look.preflight,
             warn=warn,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from launcher.cli.options import (
+    AutoFixOption,
     ClusterOption,
     DetachOption,
     EnvOption,
@@ -36,6 +37,7 @@ def run(
     detach: DetachOption = False,
     name: NameOption = None,
     max_restarts: MaxRestartsOption = None,
+    auto_fix: AutoFixOption = None,
     wait: WaitOption = False,
     preflight: PreflightOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan; start nothing, write nothing.")] = False,
@@ -56,11 +58,14 @@ def run(
     restarts, 130 interrupted.
     """
     from launcher.cli.interrupts import Interrupts
+    from launcher.logs.keeping.limits import kept
+    from launcher.supervise.detached import start_sweep
     from launcher.supervise.launch import preview, start
     from launcher.supervise.line import no_line
     from launcher.supervise.spread import is_spread
 
-    loaded, resolved = resolve(recipe, cluster, overrides(set_ or (), max_restarts), env or ())
+    kept()  # a mistake in it would be found by nobody later on
+    loaded, resolved = resolve(recipe, cluster, overrides(set_ or (), max_restarts, auto_fix), env or ())
     if dry_run:
         from launcher.cli.output import put
         from launcher.planning.rendering import render_text
@@ -74,6 +79,7 @@ def run(
     with Interrupts() as interrupts:  # from here on nothing can end the command between the start and its record
         line = line_of(interrupts) if wait else None
         started = start(loaded, resolved, name=name, line=line, preflight=preflight_of(preflight), warn=warn)
+        start_sweep()
         if detach:
             tell_detached(started.id)
             return 0
@@ -134,15 +140,16 @@ def warn(text: str) -> None:
     tell(f"warning: {text}")
 
 
-def overrides(sets: Sequence[str], max_restarts: int | None) -> list[str]:
-    """What `--set` and `--max-restarts` change in a recipe.
+def overrides(sets: Sequence[str], max_restarts: int | None, auto_fix: str | None = None) -> list[str]:
+    """What `--set`, `--max-restarts` and `--auto-fix` change in a recipe.
 
     Who allows restarts wants them, so the policy follows, unless a `--set` says otherwise.
     """
+    fixing = [] if auto_fix is None else [f"restart.auto_fix={auto_fix}"]
     if max_restarts is None:
-        return list(sets)
+        return [*sets, *fixing]
     policy = ["restart.policy=group"] if max_restarts else []
-    return [*policy, *sets, f"restart.max_restarts={max_restarts}"]
+    return [*policy, *sets, f"restart.max_restarts={max_restarts}", *fixing]
 
 
 def resolve(path: Path, cluster: Path | None, overrides: Sequence[str], env: Sequence[str]) -> tuple[Recipe, Cluster]:

@@ -1,4 +1,4 @@
-"""`npu-launch schema`: the JSON schema by which editors complete and check specs."""
+"""`npu-launch schema`: the JSON schema of what people write, and of what a diagnosis is."""
 
 from __future__ import annotations
 
@@ -8,17 +8,20 @@ from typing import Annotated
 import typer
 
 
-class SpecKind(str, Enum):
-    """What people write."""
+class SchemaKind(str, Enum):
+    """What there is a schema of."""
 
     RECIPE = "recipe"
     CLUSTER = "cluster"
+    DIAGNOSIS = "diagnosis"
 
 
 def schema(
-    kind: Annotated[SpecKind, typer.Argument(metavar="recipe|cluster", help="Whose schema.", show_default=False)],
+    kind: Annotated[
+        SchemaKind, typer.Argument(metavar="recipe|cluster|diagnosis", help="Whose schema.", show_default=False)
+    ],
 ) -> int:
-    """Print the JSON schema of recipes or clusters, for editors.
+    """Print the JSON schema of recipes or clusters, for editors, or of diagnoses.
 
     \b
     npu-launch schema recipe > recipe.json
@@ -27,5 +30,14 @@ def schema(
     from launcher.cli.output import put
     from launcher.specs.schema import cluster_schema, recipe_schema, schema_text
 
-    put(schema_text(recipe_schema() if kind is SpecKind.RECIPE else cluster_schema()).rstrip("\n"))
+    match kind:
+        case SchemaKind.RECIPE:
+            made = recipe_schema()
+        case SchemaKind.CLUSTER:
+            made = cluster_schema()
+        case SchemaKind.DIAGNOSIS:
+            from launcher.diagnose.verdict import verdict_schema
+
+            made = verdict_schema()
+    put(schema_text(made).rstrip("\n"))
     return 0

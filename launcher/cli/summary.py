@@ -8,20 +8,26 @@ from pathlib import Path
 
 from launcher.cli.conditions import conditions
 from launcher.cli.standstills import cause_of_hang, fatal_hang
+from launcher.cli.troubles import troubles
+from launcher.cli.verdict_summary import at_most, diagnosed_facts, fixed_facts, unsaid, verdict_of
 from launcher.cli.view import RunView
 from launcher.cli.wording import count, duration, quantity, rank_list, ranks_pattern, ranks_phrase, step_time
-from launcher.logs.metrics import Evaluation
+from launcher.logs.curve import sparkline
+from launcher.logs.metrics import Evaluation, Metric
 from launcher.logs.safe import safe_line
 from launcher.planning.layout import RunLayout
 from launcher.runs.state import AttemptState, RankPhase, RankState, RunPhase
 
+_MOST_LINES = 12
 _METRICS_SHOWN = 3
+_CURVE_CELLS = 16
+_VALUES_SHOWN = (Metric.LEARNING_RATE, Metric.LOSS_SCALE, Metric.GRAD_NORM, Metric.ACCURACY, Metric.THROUGHPUT)
 
 
 def summary(view: RunView, words: Sequence[str] = ()) -> list[str]:
     """At most 12 lines, then the last `words` of the rank that failed first, if one did."""
     lines = [headline(view)]
-    lines += [f"  {label:<8}{text}" for label, text in _facts(view)]
+    lines += [f"  {label:<8}{text}" for label, text in at_most(list(_facts(view)), _MOST_LINES - 1)]
     if words:
         lines += ["", f"the last lines of {_failed_log(view)}:", *(f"  | {word}" for word in words)]
     return lines
@@ -65,7 +71,10 @@ def _facts(view: RunView) -> Iterator[tuple[str, str]]:
     hang, first = fatal_hang(view), None
     if hang is None and attempt is not None and attempt.first_failure is not None:
         first = state.ranks[attempt.first_failure]
-    if first is not None and state.phase is not RunPhase.SUCCEEDED:
+    found = verdict_of(view)
+    if found is not None:
+        yield from diagnosed_facts(view, found, _others(view, first) if first is not None else "")
+    elif first is not None and state.phase is not RunPhase.SUCCEEDED:
         yield "cause", _cause(view, first)
         if first.failure is not None and first.failure.evidence and first.failure.evidence != str(first.exit):
             yield "line", safe_line(first.failure.evidence, 300)
@@ -75,6 +84,7 @@ def _facts(view: RunView) -> Iterator[tuple[str, str]]:
         yield from cause_of_hang(hang)
     elif not state.phase.ended and state.ranks:
         yield "ranks", _phases(view)
+    yield from fixed_facts(view)
     yield from conditions(view)
     told = f"rank {first.rank} failed first ({first.exit})" if first is not None else ""
     if hang is not None:
@@ -110,7 +120,7 @@ def _others(view: RunView, first: RankState) -> str:
     )
     parts = []
     for phase, words in phases:
-        ranks = [rank for rank in view.state.ranks_in(phase) if rank != first.rank]
+        ranks = unsaid(view.state.ranks_in(phase), verdict_of(view), first)
         if ranks:
             parts.append(f"{count(len(ranks), 'rank')} {words}")
     return ", ".join(parts)
@@ -122,9 +132,13 @@ def _phases(view: RunView) -> str:
 
 
 def _training(view: RunView) -> Iterator[tuple[str, str]]:
-    """Steps, losses, metrics and weights, as far as the logs tell."""
+    """Trouble, steps, losses, metrics and weights, as far as the logs tell."""
+    if view.state.phase.ended:
+        yield from troubles(view)
     if steps := _steps(view):
         yield "steps", steps
+    if not view.state.phase.ended and (values := _values(view)):
+        yield "values", values
     evaluations = next(
         (view.progress[r].evaluations for r in sorted(view.progress) if view.progress[r].evaluations), ()
     )
@@ -148,7 +162,19 @@ def _steps(view: RunView) -> str:
         parts.append(f"{step_time(overall.step_seconds)} a step")
     if not view.state.phase.ended and overall.eta_seconds is not None:
         parts.append(f"{duration(overall.eta_seconds)} left")
-    return ", ".join(parts)
+    curve = sparkline(with_loss[0].losses.points, _CURVE_CELLS) if with_loss else ""
+    return f"{', '.join(parts)}  {curve}".rstrip()
+
+
+def _values(view: RunView) -> str:
+    """What goes with the latest steps, by the lowest rank that tells it."""
+    values = {
+        metric: value
+        for rank in sorted(view.progress, reverse=True)
+        for metric, value in view.progress[rank].last.items()
+    }
+    shown = [metric for metric in _VALUES_SHOWN if metric in values]
+    return ", ".join(f"{metric.value.replace('_', ' ')} {values[metric]:.4g}" for metric in shown)
 
 
 def _metrics(evaluations: Sequence[Evaluation]) -> str:

@@ -9,7 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from launcher.cli.diagnosing import kept_verdict
 from launcher.cli.lingering import NOTHING, Lingering, lingering
+from launcher.logs.metrics import reader_of
 from launcher.logs.progress import RankProgress, RunProgress, WeightsAgreement, overall, weights_agreement
 from launcher.logs.safe import safe_line
 from launcher.logs.survey import share_of, survey
@@ -17,6 +19,7 @@ from launcher.logs.tail import last_lines
 from launcher.runs.ledger import Ledger, ledger
 
 if TYPE_CHECKING:
+    from launcher.diagnose.verdict import Verdict
     from launcher.runs.state import RunState
     from launcher.runs.store import RunDirectory
 
@@ -27,7 +30,7 @@ LAST_LINES = 15
 class RunView:
     """A run's record, what its ranks' logs say, and where its ranks are; `places` are such as `node-a/3`.
 
-    `lingering` is what should have ended long ago.
+    `lingering` is what should have ended long ago, `verdict` what is kept of why it ended badly.
     """
 
     path: Path
@@ -36,6 +39,7 @@ class RunView:
     progress: Mapping[int, RankProgress] = field(default_factory=dict)
     places: Mapping[int, str] = field(default_factory=dict)
     lingering: Lingering = NOTHING
+    verdict: Verdict | None = None
 
     @property
     def id(self) -> str:
@@ -65,13 +69,14 @@ class RunView:
 def look(run: RunDirectory, now: float) -> RunView:
     """The run as its record and its logs show it now, from a bounded part of large logs."""
     state = run.state()
-    budget = share_of(state.world_size)
+    budget, reader = share_of(state.world_size), reader_of(state.metrics)
     progress = {
-        rank: survey(run.rank_log(known.attempt, rank), budget).progress
+        rank: survey(run.rank_log(known.attempt, rank), reader, budget).progress
         for rank, known in state.ranks.items()
         if known.attempt
     }
-    return RunView(run.path, state, now, progress, places(run, state), lingering(run, state, now))
+    known = places(run, state), lingering(run, state, now), kept_verdict(run, state)
+    return RunView(run.path, state, now, progress, *known)
 
 
 def places(run: RunDirectory, state: RunState) -> dict[int, str]:

@@ -96,6 +96,7 @@ class _Composer:
             gang=recipe.gang,
             grace=recipe.grace,
             lease=recipe.lease,
+            log_limit=recipe.log_limit,
             prewarm=_prewarms(recipe, self.job.target),
             resume_from=place.resume_from,
             checkpoints=self._checkpoints(),

@@ -17,6 +17,16 @@ class Cause(str, Enum):
     USER = "user"
 
 
+class Trouble(str, Enum):
+    """How training goes wrong although every rank runs."""
+
+    LOSS_NOT_FINITE = "loss_not_finite"
+    LOSS_EXPLODES = "loss_explodes"
+    LOSS_STANDS = "loss_stands"
+    SCALE_FALLS = "scale_falls"
+    STEPS_SLOWER = "steps_slower"
+
+
 class Slot(BaseModel):
     """A device of a host, or one of the places for processes of a host without devices; None is the whole host."""
 
@@ -58,7 +68,8 @@ class AttemptStarted(_Event):
     """A plan was handed to the hosts: for all ranks, or for those that are run again.
 
     `world_size` is the job's from now on, and `hosts` those that the plan uses; None says that they stay the same.
-    `gang` says whether the failure of one rank ends the others, `max_restarts` how often the recipe allows a restart.
+    `gang` says whether the failure of one rank ends the others, `max_restarts` how often the recipe allows a restart,
+    `metrics` by which patterns of the recipe the lines of its ranks are understood.
     """
 
     type: Literal["attempt_started"] = "attempt_started"
@@ -69,6 +80,7 @@ class AttemptStarted(_Event):
     hosts: tuple[str, ...] | None = None
     gang: bool = True
     max_restarts: int | None = None
+    metrics: tuple[str, ...] | None = None
 
 
 class SupervisorChanged(_Event):
@@ -152,6 +164,32 @@ class Classified(_Event):
     evidence: str | None = None
 
 
+class Proposal(BaseModel):
+    """A change of the recipe that a diagnosis suggests: the suggestion's name, as `--set` takes it, and in words."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    overrides: tuple[str, ...]
+    words: str
+
+
+class Diagnosed(_Event):
+    """What the logs of an attempt that failed say of it: the cause, the rank that broke first, and what may mend it.
+
+    `cause` is None where no fault was found, or the diagnosis itself failed, which `words` tells. All that it came to
+    is in `diagnosis.json` in the attempt's folder.
+    """
+
+    type: Literal["diagnosed"] = "diagnosed"
+    attempt: int
+    cause: str | None = None
+    confidence: str | None = None
+    rank: int | None = None
+    words: str = ""
+    proposals: tuple[Proposal, ...] = ()
+
+
 class Progressed(_Event):
     """All ranks of the attempt had done so many steps, counted from the start of training, at this time.
 
@@ -195,6 +233,22 @@ class StragglerFound(_Event):
     slowdown: float
 
 
+class TroubleFound(_Event):
+    """Training goes wrong, by what a rank's lines say: once when it begins, for the first rank that shows it.
+
+    `line` is the line that shows it, at `offset` (bytes) of the rank's log, and `step` how many steps were done then.
+    """
+
+    type: Literal["trouble_found"] = "trouble_found"
+    attempt: int
+    rank: int
+    kind: Trouble
+    words: str
+    step: int | None = None
+    offset: int
+    line: str
+
+
 class HostSuspected(_Event):
     """A host has not answered for some seconds."""
 
@@ -228,6 +282,16 @@ class ShimLost(_Event):
     attempt: int
 
 
+class ClockMeasured(_Event):
+    """From now on the clock of the host is so many seconds behind that of the run's home (below 0: ahead).
+
+    A host of which there is no such event has the same time, as far as that can be measured.
+    """
+
+    type: Literal["clock_measured"] = "clock_measured"
+    behind: float
+
+
 class StopRequested(_Event):
     """Somebody asked for the run to end."""
 
@@ -240,7 +304,8 @@ class Decided(_Event):
 
     `go` lets the ranks of a gang on several hosts start, `stop` ends what runs or waits to start. A restart has more:
     what kind of failure it answers, which ranks start again (None: all), when, with how many ranks and which changes to
-    the recipe, and the slots (host, device) that are not used any more from then on.
+    the recipe, and the slots (host, device) that are not used any more from then on. `fix` names the suggestion whose
+    changes these are: such a restart uses up none of what the recipe allows.
     """
 
     type: Literal["decided"] = "decided"
@@ -252,6 +317,7 @@ class Decided(_Event):
     world_size: int | None = None
     overrides: tuple[str, ...] = ()
     excluded: tuple[Slot, ...] = ()
+    fix: str | None = None
 
 
 class RestartFailed(_Event):
@@ -287,13 +353,16 @@ Event: TypeAlias = (
     | GangStopping
     | HostIdle
     | Classified
+    | Diagnosed
     | Progressed
     | HangFound
     | StragglerFound
+    | TroubleFound
     | HostSuspected
     | HostUnreachable
     | HostBack
     | HostFenced
+    | ClockMeasured
     | ShimLost
     | StopRequested
     | Decided

@@ -12,7 +12,9 @@ from launcher.runs.events import (
     AttemptStarted,
     Cause,
     Classified,
+    ClockMeasured,
     Decided,
+    Diagnosed,
     Event,
     GangStopping,
     HangFound,
@@ -34,6 +36,7 @@ from launcher.runs.events import (
     StopRequested,
     StragglerFound,
     SupervisorChanged,
+    TroubleFound,
 )
 from launcher.runs.fold_hosts import gang_stopping, host_idle, host_lost, host_reach, host_ready, told_to_stop
 from launcher.runs.state import AttemptState, Exit, RankPhase, RankState, RunPhase, RunState
@@ -75,12 +78,16 @@ def apply(state: RunState, event: Event) -> RunState:
             return host_lost(state, event)
         case Classified():
             return _classified(state, event)
+        case Diagnosed():
+            return _diagnosed(state, event)
         case Progressed():
             return _progressed(state, event)
         case HangFound():
             return _hang_found(state, event)
         case StragglerFound():
             return replace(state, stragglers=(*state.stragglers, event))
+        case TroubleFound():
+            return replace(state, troubles=(*state.troubles, event))
         case HostSuspected() | HostUnreachable() | HostBack():
             return host_reach(state, event)
         case Decided():
@@ -91,6 +98,8 @@ def apply(state: RunState, event: Event) -> RunState:
             return replace(state, stop_requested_by=event.by, phase=RunPhase.STOPPING, pending=None)
         case SupervisorChanged():
             return replace(state, supervisor=event)
+        case ClockMeasured():
+            return state
         case RestartFailed():
             return replace(state, dead_end=event.reason, pending=None)
         case RunEnded():
@@ -133,9 +142,10 @@ def _attempt_started(state: RunState, event: AttemptStarted) -> RunState:
         ranks=event.ranks,
         started=event.time,
         resume_from=event.resume_from,
-        restarts=0 if before is None or by_a_person else before.restarts + 1,
+        restarts=0 if before is None or by_a_person else before.restarts + (not _is_fix(state.pending)),
         max_restarts=event.max_restarts,
         gang=event.gang,
+        metrics=event.metrics or (),
         answer_to=state.pending,
         high_water=_high_water(before),
         hosts=own,
@@ -162,6 +172,10 @@ def _attempt_started(state: RunState, event: AttemptStarted) -> RunState:
         ranks = {r: ranks.get(r, RankState(r)) for r in range(event.world_size)}
     ranks |= {r: RankState(r, attempt=event.attempt) for r in event.ranks if r in ranks}
     return set_ranks(state, ranks)
+
+
+def _is_fix(decided: Decided | None) -> bool:
+    return decided is not None and decided.fix is not None
 
 
 def _high_water(attempt: AttemptState | None) -> int:
@@ -246,6 +260,15 @@ def _classified(state: RunState, event: Classified) -> RunState:
     if rank.host is not None and event.cause in (Cause.DEVICE, Cause.INFRASTRUCTURE):
         state = blame(state, Slot(host=rank.host, device=rank.slot))
     return state
+
+
+def _diagnosed(state: RunState, event: Diagnosed) -> RunState:
+    """The first answer counts: what is decided by it is not changed by another."""
+    attempts = [
+        replace(attempt, diagnosed=event) if attempt.number == event.attempt and attempt.diagnosed is None else attempt
+        for attempt in state.attempts
+    ]
+    return replace(state, attempts=tuple(attempts))
 
 
 def _progressed(state: RunState, event: Progressed) -> RunState:

@@ -13,12 +13,14 @@ from launcher.runs.events import (
     Cause,
     Classified,
     Decided,
+    Diagnosed,
     HangFound,
     Note,
     Progressed,
     Slot,
     StragglerFound,
     SupervisorChanged,
+    TroubleFound,
 )
 
 
@@ -124,12 +126,15 @@ class AttemptState:
     `first_failure` failed before any other rank. `lost_host` is the first on which ranks ended that had not failed, and
     that the supervisor had not told to stop; on `expired_hosts` they were stopped because it was not heard of.
 
-    `restarts` counts those before it since somebody last started the run, or started it again. `high_water` is the
+    `metrics` are the recipe's patterns for the lines of its ranks.
+
+    `restarts` counts those before it since somebody last started the run, or started it again, those that applied a fix
+    apart. `high_water` is the
     most steps that an attempt before it had done. The times are those at which the last rank had started, the first
     rank failed (or the ranks came to a standstill), the stop began, and nothing was left. `stopping_hosts` are stopping
     what they run, of themselves or because the supervisor has `told_to_stop` them all. `answer_to` is the decision that
-    began the attempt, None when a person did; `failure` is what was found about the first failure. `run_ended` is when
-    the run ended with this attempt, None as well when nobody was there to see it.
+    began the attempt, None when a person did; `failure` is what was found about the first failure, `diagnosed` what all
+    logs say. `run_ended` is when the run ended with this attempt, None as well when nobody was there to see it.
     """
 
     number: int
@@ -139,6 +144,7 @@ class AttemptState:
     restarts: int = 0
     max_restarts: int | None = None
     gang: bool = True
+    metrics: tuple[str, ...] = ()
     answer_to: Decided | None = None
     high_water: int = 0
     hosts: frozenset[str] = frozenset()
@@ -151,6 +157,7 @@ class AttemptState:
     last_step: Progressed | None = None
     first_failure: int | None = None
     failure: Classified | None = None
+    diagnosed: Diagnosed | None = None
     lost_host: str | None = None
     expired_hosts: frozenset[str] = frozenset()
     hang: HangFound | None = None
@@ -222,6 +229,7 @@ class RunState:
     excluded: frozenset[Slot] = frozenset()
     unwell_hosts: Map[str, HostState] = Map()  # noqa: RUF009
     stragglers: tuple[StragglerFound, ...] = ()
+    troubles: tuple[TroubleFound, ...] = ()
     supervisor: SupervisorChanged | None = None
     notes: tuple[Note, ...] = ()
     seen: Map[str, int] = Map()  # noqa: RUF009
@@ -230,6 +238,11 @@ class RunState:
     def attempt(self) -> AttemptState | None:
         """The current attempt, or the last one."""
         return self.attempts[-1] if self.attempts else None
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The recipe's patterns for the lines of its ranks."""
+        return self.attempts[-1].metrics if self.attempts else ()
 
     def count(self, phase: RankPhase) -> int:
         """How many ranks are in this phase."""

@@ -8,7 +8,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Discriminator, Field, Tag, WithJsonSchema, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, WithJsonSchema, model_validator
 
 from launcher.specs.choices import Binding, Preflight, RankTableFormat, Rendezvous
 from launcher.specs.dotted import NoSuchPath, look_up
@@ -30,6 +30,7 @@ from launcher.specs.fields import (
     refuse,
 )
 from launcher.specs.frozen import FrozenMap
+from launcher.specs.patterns import MOST_PATTERNS, MetricPattern
 from launcher.specs.placeholders import used
 from launcher.specs.recovery import Hang, HangPolicy, Restart, RestartPolicy
 from launcher.specs.shape import list_or_mapping
@@ -78,6 +79,15 @@ Arguments = Annotated[
 
 # A file may have the versions without quotes, as numbers.
 _TABLE_SCHEMA = WithJsonSchema({"enum": [*(each.value for each in RankTableFormat), 1.0, 1.2, 2.0]})
+
+
+def _holds_a_log(size: int) -> int:
+    if size < 1 << 20:
+        raise refuse("is less than the 1 MB that head, errors and tail of a log need")
+    return size
+
+
+_LogLimit = Annotated[Size, AfterValidator(_holds_a_log), Form("a size from 1 MB up, such as 2 GB")]
 
 
 class Recipe(Spec):
@@ -130,6 +140,11 @@ class Recipe(Spec):
         description="Seconds after which a host that hears nothing of the supervisor ends its ranks, so that the group "
         "can be started elsewhere without a twin.",
     )
+    log_limit: _LogLimit = Field(
+        default=2 << 30,
+        description="Disk that the log of one rank may take, 1 MB at least. Of a longer one the middle is freed: head, "
+        "first errors and tail stay.",
+    )
     hang: Annotated[Hang, Form("a mapping with policy and seconds")] = Field(
         default_factory=Hang, description="What to do when no rank comes on any more."
     )
@@ -138,6 +153,16 @@ class Recipe(Spec):
         strict=False,
         description="Whether ranks are forked from one process per host that has imported the framework: they start "
         "sooner, and share its memory. auto: on CPU, where it is verified; not on NPUs until you say on.",
+    )
+    metrics: Annotated[
+        tuple[MetricPattern, ...],
+        Field(max_length=MOST_PATTERNS),
+        Form(f"a list of {MOST_PATTERNS} patterns at most"),
+    ] = Field(
+        default=(),
+        strict=False,
+        description="Patterns by which lines of the script's own are understood, beside those of the known trainers: "
+        "see [Progress and trouble](metrics.md#metrics-of-your-own).",
     )
     knobs: Annotated[FrozenMap[KnobName, FilledText], Form("a mapping of names to dotted paths")] = Field(
         default=FrozenMap[str, str](),

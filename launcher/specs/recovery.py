@@ -24,6 +24,14 @@ class RestartPolicy(str, Enum):
     ELASTIC = "elastic"
 
 
+class AutoFix(str, Enum):
+    """What becomes of the changes that a diagnosis suggests."""
+
+    OFF = "off"
+    ASK = "ask"
+    APPLY = "apply"
+
+
 class HangPolicy(str, Enum):
     """What happens when ranks come to a standstill; `auto` stops those that had trained, and reports others."""
 
@@ -72,6 +80,13 @@ class Restart(Part):
     )
     without_progress: Annotated[int, Field(ge=0, le=1_000_000), Form("a whole number from 0 up")] = Field(
         default=2, description="After so many restarts in a row without a new step the run gives up; 0: never for that."
+    )
+    auto_fix: Annotated[AutoFix, Form("off, ask or apply")] = Field(
+        default=AutoFix.OFF,
+        strict=False,
+        description="What becomes of the fixes that a diagnosis suggests. off: they are shown; ask: who follows the "
+        "run at a terminal is asked when it has failed; apply: the bounded ones are applied and the group starts "
+        "again, beyond what `max_restarts` allows: see [Diagnosis](diagnosis.md#fixes).",
     )
 
     @model_validator(mode="after")

@@ -1,10 +1,11 @@
-"""The JSON schemas of recipes and clusters, by which editors complete and check them."""
+"""JSON schemas of models, above all of recipes and clusters, by which editors complete and check them."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
+from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
@@ -15,13 +16,13 @@ from launcher.specs.recipe import Recipe
 
 def recipe_schema() -> dict[str, Any]:
     """The JSON schema (draft 2020-12) of a recipe."""
-    return _schema(Recipe, "Recipe of npu-launch")
+    return schema_of(Recipe, "Recipe of npu-launch")
 
 
 def cluster_schema() -> dict[str, Any]:
     """The JSON schema (draft 2020-12) of a cluster; the chip is told by `soc` or by `server`."""
     chip = [{"required": ["soc"]}, {"required": ["server"]}]
-    return {**_schema(ClusterFile, "Cluster of npu-launch"), "anyOf": chip}
+    return {**schema_of(ClusterFile, "Cluster of npu-launch"), "anyOf": chip}
 
 
 def schema_text(schema: dict[str, Any]) -> str:
@@ -29,7 +30,8 @@ def schema_text(schema: dict[str, Any]) -> str:
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
-def _schema(model: type[Recipe] | type[ClusterFile], title: str) -> dict[str, Any]:
+def schema_of(model: type[BaseModel], title: str) -> dict[str, Any]:
+    """The JSON schema (draft 2020-12) of a model."""
     made = model.model_json_schema(schema_generator=_Generator)
     return {"$schema": GenerateJsonSchema.schema_dialect, **made, "title": title}
 

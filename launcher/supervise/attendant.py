@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TypeVar
 
 from launcher.errors import NpuLaunchError
-from launcher.runs.events import Event, HostBack, HostFenced, Note, ShimLost, corrected, decode
+from launcher.runs.events import ClockMeasured, Event, HostBack, HostFenced, Note, ShimLost, corrected, decode
 from launcher.runs.state import AttemptState, Reach, RunState
 from launcher.runs.store import RunDirectory
 from launcher.supervise import on_host
@@ -226,7 +226,10 @@ class Attendant:
         self._tell(*(corrected(event, self._clock.seconds) for event in events))
 
     def _on_clock(self, asked: float, theirs: float) -> None:
+        before = self._clock.behind
         words = self._clock.measure(self._host, asked, theirs, time.time())
+        if self._clock.behind != before:
+            self._tell(ClockMeasured(time=time.time(), host=self._host, behind=self._clock.behind))
         if words is not None:
             self._note(words)
 

@@ -17,6 +17,7 @@ class ClockOffset:
 
     def __init__(self) -> None:
         self._measured: float | None = None
+        self._within = 0.0  # seconds that the measurement may be off
         self._told = 0.0
 
     @property
@@ -30,6 +31,15 @@ class ClockOffset:
         measured = self._measured or 0.0
         return measured if abs(measured) >= _WORTH_CORRECTING else 0.0
 
+    @property
+    def behind(self) -> float:
+        """The same for the times in its logs, of which those that are close together matter, too.
+
+        0 only when the measurement cannot tell the two clocks apart.
+        """
+        measured = self._measured or 0.0
+        return measured if abs(measured) > self._within else 0.0
+
     def measure(self, host: str, asked: float, theirs: float, answered: float) -> str | None:
         """Take a measurement: what the host's clock showed between two moments of ours, all in seconds since the epoch.
 
@@ -40,6 +50,7 @@ class ClockOffset:
         if self._measured is not None and (answered - asked > _SLOWEST or abs(offset - self._measured) <= tolerance):
             return None
         self._measured = offset
+        self._within = (answered - asked) / 2
         if abs(self.seconds - self._told) < _WORTH_TELLING:
             return None
         self._told = self.seconds

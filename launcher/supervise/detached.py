@@ -7,11 +7,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 
 from launcher.errors import InfrastructureError
 from launcher.hosts.tagged import DIRECTORY_TAG, TAGS
+from launcher.logs.keeping.due import is_due
 from launcher.runs.pointer import pointed_at
 from launcher.runs.store import RunDirectory, home
 
@@ -72,6 +74,22 @@ def _did_not_start(what: str, log: Path) -> InfrastructureError:
 def start_keeper(run: RunDirectory) -> subprocess.Popen[bytes]:
     """Start a keeper; it supervises as soon as the run's lock is free."""
     return _start_detached([sys.executable, "-m", "launcher.supervise.keeper", str(run.path)], run.supervisor_log)
+
+
+def start_sweep() -> None:
+    """Have what is kept of ended runs kept within its limits, in the background, if that is due.
+
+    Nothing depends on it: where it cannot be started, the next run does.
+    """
+    if is_due(time.time()):
+        with suppress(InfrastructureError):
+            _start_detached([sys.executable, "-m", "launcher.logs.keeping"], home() / "sweep.log")
+
+
+def start_diagnosis(run: RunDirectory, attempt: int) -> subprocess.Popen[bytes]:
+    """Have the logs of an attempt that has ended diagnosed, which is kept with them. Raises InfrastructureError."""
+    argv = [sys.executable, "-m", "launcher.diagnose", str(run.path), str(attempt)]
+    return _start_detached(argv, run.supervisor_log)
 
 
 def have_it_kept(run: RunDirectory) -> None:

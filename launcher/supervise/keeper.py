@@ -20,13 +20,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from launcher.errors import InfrastructureError
-from launcher.runs.clusters import cluster_id
 from launcher.runs.events import SupervisorChanged
 from launcher.runs.record import RecordReader
 from launcher.runs.store import RunDirectory, remove_runtime_directory
 from launcher.specs import load_cluster
 from launcher.supervise import on_host
 from launcher.supervise.awaiting_ray import AwaitingRay, is_untouched
+from launcher.supervise.detached import start_sweep
 from launcher.supervise.link import HostLink, LinkLost, ShimLink, Unlinked
 from launcher.supervise.logging_setup import log_to
 from launcher.supervise.on_ray.hold import Lease, hold, ray_directory, remove_remains
@@ -34,7 +34,7 @@ from launcher.supervise.on_ray.retries import delays
 from launcher.supervise.on_ray.settings import driver_environment, ray_environment
 from launcher.supervise.on_ray.terms import own_membership
 from launcher.supervise.patience import within
-from launcher.supervise.spread import home_host, is_spread
+from launcher.supervise.spread import home_host, is_spread, ray_of
 from launcher.supervise.supervisor import Supervisor
 
 _log = logging.getLogger(__name__)
@@ -51,7 +51,8 @@ class Keeper:
         self._run = run
         cluster = load_cluster(run.layout.cluster)
         self._home = home_host(cluster).name
-        self._cluster = cluster_id(cluster) if is_spread(cluster) else None
+        self._is_spread = is_spread(cluster)
+        self._ray = ray_of(cluster)
         self._lease: Lease | None = None
         self._asking: asyncio.Task[None] | None = None  # done when a supervisor on Ray stands by
         self._asked_at = 0.0  # monotonic seconds
@@ -83,22 +84,23 @@ class Keeper:
             lock.release()
             await remove_remains()
             remove_runtime_directory()
+        start_sweep()
 
     async def _supervise(self) -> bool:
         """Supervise until the run has ended, which is True, or until a supervisor on Ray stands by."""
         links: list[ShimLink] = []
 
         def link_to(host: str) -> HostLink:
-            if self._cluster is not None and host != self._home:
+            if self._is_spread and host != self._home:
                 return Unlinked(host)
             links.append(ShimLink(self._run.shim_socket(host)))
             return links[-1]
 
         supervisor: Supervisor | AwaitingRay
-        if self._cluster is not None and is_untouched(self._run.state()):
+        if self._is_spread and is_untouched(self._run.state()):
             supervisor = AwaitingRay(self._run)
         else:
-            supervisor = Supervisor(self._run, link_to, by="keeper", reaches_others=self._cluster is None)
+            supervisor = Supervisor(self._run, link_to, by="keeper", reaches_others=not self._is_spread)
         supervision: asyncio.Task[object] = asyncio.create_task(supervisor.supervise())
         try:
             while self._asking is not None:
@@ -129,7 +131,7 @@ class Keeper:
 
     def _ask_again(self) -> None:
         """Ask for another supervisor on Ray where none but Ray reaches all hosts; later and later, if none stays."""
-        if self._cluster is None:
+        if not self._is_spread:
             self._asking = None
             return
         if time.monotonic() - self._asked_at > _WELL_AFTER:
@@ -142,7 +144,7 @@ class Keeper:
         _log.error("no Ray for this run", exc_info=error)
         if str(error) != self._told:
             self._told = str(error)
-            future = "the run goes on without it" if self._cluster is None else "it is asked for again"
+            future = "it is asked for again" if self._is_spread else "the run goes on without it"
             note(f"Ray is not there, {future}: {error}")
         self._ask_again()
 
@@ -152,15 +154,15 @@ class Keeper:
         Raises with Ray's own words when that fails.
         """
         await asyncio.sleep(after)
-        lease = await hold(self._cluster)
+        lease = await hold(self._ray)
         if self._lease is not None:
             self._lease.close()
         self._lease = lease
         await _has_answered(lease.address)
-        if self._cluster is None:
+        if self._ray is None:
             environment = ray_environment(ray_directory())
         else:
-            environment = driver_environment(own_membership(self._cluster))
+            environment = driver_environment(own_membership(self._ray))
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "launcher.supervise.on_ray.enlist", str(self._run.path), lease.address),
             env=environment,

@@ -15,7 +15,7 @@ from launcher.hosts.preflight.finding import Severity
 from launcher.hosts.preflight.wording import in_one_line
 from launcher.hosts.program import check_program
 from launcher.planning import LaunchPlan
-from launcher.runs.events import Event, RunEnded, Slot
+from launcher.runs.events import Event, Note, RunEnded, Slot
 from launcher.runs.pointer import here, move
 from launcher.runs.record import Lock, is_held
 from launcher.runs.state import RankPhase, RunPhase, RunState
@@ -123,16 +123,17 @@ def rerun(
     *,
     ranks: Sequence[int] | None = None,
     overrides: Sequence[str] = (),
+    why: str = "",
     line: Line | None = None,
     preflight: Preflight | None = None,
     warn: Warn = _log.warning,
 ) -> None:
     """Start the next attempt of a run that has ended: all ranks, or these, from the newest checkpoint.
 
-    `overrides` are `key=value` changes to the recipe, kept for later attempts. With a `line` it waits there for devices
-    that others have; `preflight` and `warn` are those of `start`. What earlier attempts left behind, because all that
-    kept them was killed, is ended first. Raises UsageError while the run is alive, or when single ranks of a job that
-    needs them all are asked for.
+    `overrides` are `key=value` changes to the recipe, kept for later attempts; `why` is noted in the record. With a
+    `line` it waits there for devices that others have; `preflight` and `warn` are those of `start`. What earlier
+    attempts left behind, because all that kept them was killed, is ended first. Raises UsageError while the run is
+    alive, or when single ranks of a job that needs them all are asked for.
     """
     lock, state = _locked(run)
     try:
@@ -159,6 +160,8 @@ def rerun(
             else:
                 allotment = claimed.allot(recipe, cluster, run.id)
             launch_plan = prepare_attempt(run, recipe, cluster, number, allotment, selected)
+            if why:
+                events.append(Note(time=time.time(), level="info", text=why))
             events.append(attempt_started(launch_plan, recipe, time.time()))
             if spread:
                 _record(run, events)

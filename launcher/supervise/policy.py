@@ -12,6 +12,7 @@ from launcher.specs import Cluster, Recipe, RestartPolicy
 from launcher.supervise.barrier import deadline, may_go, missing_hosts
 from launcher.supervise.capacity import Shrunk
 from launcher.supervise.failure import Failure, cause_of, failure_of, is_startup, words_of
+from launcher.supervise.fixing import PATIENCE, Applied, awaits_diagnosis, fix_for
 from launcher.supervise.replacement import places_for_all, places_for_some, places_left
 from launcher.supervise.restarts import backoff, nth_restart, restarts_without_progress, stalled, used_up
 
@@ -31,6 +32,14 @@ class Classify:
     """Find out what kind of failure this rank's was."""
 
     rank: int
+
+
+@dataclass(frozen=True)
+class AwaitDiagnosis:
+    """What to do depends on what the logs of an attempt say; at `due` (seconds since the epoch) it is done without."""
+
+    attempt: int
+    due: float
 
 
 @dataclass(frozen=True)
@@ -60,15 +69,17 @@ class Fence:
 class Restart:
     """Start ranks again at `due` (seconds since the epoch): these beside the others, or all from the newest checkpoint.
 
-    The slots in `excluded` are not used any more; `shrunk` is set when fewer ranks have to do.
+    The slots in `excluded` are not used any more; `shrunk` is set when fewer ranks have to do. A restart with a `fix`
+    has no `cause` whose budget it would use up.
     """
 
     reason: str
-    cause: Cause
+    cause: Cause | None
     due: float
     ranks: tuple[int, ...] | None = None
     excluded: tuple[Slot, ...] = ()
     shrunk: Shrunk | None = None
+    fix: Applied | None = None
 
     def decided(self, now: float) -> Decided:
         """What the record says of it."""
@@ -80,8 +91,9 @@ class Restart:
             due=self.due,
             ranks=self.ranks,
             world_size=self.shrunk.ranks if self.shrunk is not None else None,
-            overrides=self.shrunk.overrides if self.shrunk is not None else (),
+            overrides=changed.overrides if (changed := self.shrunk or self.fix) is not None else (),
             excluded=self.excluded,
+            fix=self.fix.fix if self.fix is not None else None,
         )
 
 
@@ -93,7 +105,7 @@ class EndRun:
     reason: str
 
 
-Decision: TypeAlias = Wait | Classify | Go | StopAttempt | Fence | Restart | EndRun
+Decision: TypeAlias = Wait | Classify | AwaitDiagnosis | Go | StopAttempt | Fence | Restart | EndRun
 
 
 def decide(state: RunState, recipe: Recipe, cluster: Cluster) -> Decision:
@@ -259,6 +271,10 @@ def _after_failure(state: RunState, attempt: AttemptState, recipe: Recipe, clust
         if all(state.ranks[r].phase is RankPhase.SUCCEEDED for r in attempt.ranks if r in state.ranks):
             return _others_not_run(state)
         return EndRun("stopped", attempt.stopping or "the ranks were stopped")
+    if awaits_diagnosis(attempt, recipe):
+        return AwaitDiagnosis(attempt.number, _end_of(attempt) + PATIENCE)
+    if (fixed := _restart_with_fix(state, attempt, recipe, cluster, failure)) is not None:
+        return fixed
     policy = recipe.restart
     if failure.startup:
         return EndRun("failed", f"{failure.words}; it never began to train, so it is not started again")
@@ -306,7 +322,21 @@ def _restart_of_all(
     if places is None:
         left = places_left(state, cluster)
         return EndRun("gave_up", f"{failure.words}, and for {recipe.ranks} ranks there are only {left} places left")
-    ended = attempt.ended if attempt.ended is not None else attempt.started
-    due = ended + backoff(state, recipe, restarts_without_progress(state))
+    due = _end_of(attempt) + backoff(state, recipe, restarts_without_progress(state))
     words = "; ".join([failure.words, nth_restart(state, recipe), *places.changes])
     return Restart(words, failure.cause, due, excluded=places.excluded, shrunk=places.shrunk)
+
+
+def _restart_with_fix(
+    state: RunState, attempt: AttemptState, recipe: Recipe, cluster: Cluster, failure: Failure
+) -> Restart | None:
+    """All ranks again, with a change that mends what they failed of; None where there is none, or fewer have to do."""
+    fix = fix_for(state, attempt, recipe)
+    places = places_for_all(state, recipe, cluster, failure.slot) if fix is not None else None
+    if fix is None or places is None or places.shrunk is not None:
+        return None
+    return Restart("; ".join([fix.words, *places.changes]), None, _end_of(attempt), excluded=places.excluded, fix=fix)
+
+
+def _end_of(attempt: AttemptState) -> float:
+    return attempt.ended if attempt.ended is not None else attempt.started

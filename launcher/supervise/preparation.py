@@ -57,6 +57,7 @@ def attempt_started(launch_plan: LaunchPlan, recipe: Recipe, now: float) -> Atte
         hosts=launch_plan.hosts,
         gang=launch_plan.gang,
         max_restarts=recipe.restart.max_restarts,
+        metrics=recipe.metrics or None,
     )
 
 

@@ -35,7 +35,8 @@ def restarts_without_progress(state: RunState) -> int:
     count = 0
     later: AttemptState | None = None
     for attempt in reversed(state.attempts):
-        if attempt.restarts == 0 or _came_on(attempt, later, tells_steps):
+        answers_to_fix = attempt.answer_to is not None and attempt.answer_to.fix is not None
+        if attempt.restarts == 0 or answers_to_fix or _came_on(attempt, later, tells_steps):
             break
         count += 1
         later = attempt

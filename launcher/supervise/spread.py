@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from launcher.hosts.this_machine import is_this_machine
+from launcher.runs.clusters import cluster_id, read_membership
 from launcher.specs import Cluster, Host
 
 
@@ -23,3 +24,12 @@ def headed_by(cluster: Cluster, host: str) -> Cluster:
 def is_spread(cluster: Cluster) -> bool:
     """Whether a run on this cluster needs more than this machine."""
     return len(cluster.hosts) > 1 or not is_this_machine(home_host(cluster).address)
+
+
+def ray_of(cluster: Cluster) -> str | None:
+    """The id of the cluster whose Ray serves runs on it, asked of its home; None: the home's own.
+
+    A single host that was brought up from elsewhere has a cluster's Ray, too.
+    """
+    found = cluster_id(cluster)
+    return found if is_spread(cluster) or read_membership(found) is not None else None

@@ -14,6 +14,7 @@ from launcher.errors import NpuLaunchError
 from launcher.runs.events import (
     Classified,
     Decided,
+    Diagnosed,
     Event,
     Note,
     RestartFailed,
@@ -30,6 +31,7 @@ from launcher.supervise.belongings import Belongings
 from launcher.supervise.claims import Taken, without_taken
 from launcher.supervise.classify import LINES, classify
 from launcher.supervise.control import serve_control
+from launcher.supervise.diagnosing import Diagnoses
 from launcher.supervise.gather.evidence import Evidence
 from launcher.supervise.gather.outcome import Limits
 from launcher.supervise.heartbeat import is_cut_off
@@ -38,7 +40,18 @@ from launcher.supervise.mirror import LogMirror, RecordMirror
 from launcher.supervise.next_attempt import is_alone, prepare_next, taken_elsewhere
 from launcher.supervise.parcels import Parcels
 from launcher.supervise.patience import within
-from launcher.supervise.policy import Classify, Decision, EndRun, Fence, Go, Restart, StopAttempt, Wait, decide
+from launcher.supervise.policy import (
+    AwaitDiagnosis,
+    Classify,
+    Decision,
+    EndRun,
+    Fence,
+    Go,
+    Restart,
+    StopAttempt,
+    Wait,
+    decide,
+)
 from launcher.supervise.preparation import attempt_started, read_specs
 from launcher.supervise.recorder import Recorder
 from launcher.supervise.spread import home_host, is_spread
@@ -86,6 +99,7 @@ class Supervisor:
         self._parcels = Parcels(run)
         self._belongings = Belongings()
         self._evidence = Evidence(run, self._links, self.note)
+        self._diagnoses = Diagnoses(run, self._tell, self._evidence.gathered)
         self._attendants: dict[str, Attendant] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._changed = asyncio.Event()
@@ -112,6 +126,7 @@ class Supervisor:
             for task in self._tasks:
                 task.cancel()
             self._evidence.cancel()
+            self._diagnoses.cancel()
             control.close()
             self._run.control_socket().unlink(missing_ok=True)
             self._recorder.close()
@@ -193,6 +208,7 @@ class Supervisor:
             self._record(*self._watch.catch_up())
             if self._is_spread:
                 self._evidence.see_to(self._state.attempt)
+            self._diagnoses.see_to(self._state.attempt)
             decision = decide(self._state, self._recipe, self._cluster)
             due = self._due_later(decision)
             if due is None and isinstance(decision, Restart):  # a spare may be another run's by now
@@ -247,6 +263,10 @@ class Supervisor:
                 await self._restart(pending)
             case Classify(rank):
                 self._record(await self._classified(rank))
+            case AwaitDiagnosis(number, due):
+                if now < due:
+                    return due
+                self._record(Diagnosed(time=now, attempt=number, words="the diagnosis took too long"))
             case Go(reason):
                 self._record(Decided(time=now, decision="go", reason=reason))
                 self._tell_hosts_to_go()

@@ -49,6 +49,7 @@ class WrittenRun:
         *,
         gang: bool = True,
         max_restarts: int | None = None,
+        metrics: tuple[str, ...] | None = None,
     ) -> None:
         """The next attempt, a second after what was before."""
         self.attempt += 1
@@ -66,6 +67,7 @@ class WrittenRun:
                 resume_from=resume_from,
                 gang=gang,
                 max_restarts=max_restarts,
+                metrics=metrics,
             ),
             *(
                 ProcessStarted(

@@ -167,6 +167,25 @@ def test_a_connection_that_breaks_leaves_the_run_alone(laptop: Laptop) -> None:
     assert laptop.npu_launch("stop", run).returncode == 0
 
 
+def test_logs_that_are_followed_go_on_when_a_broken_connection_is_whole_again(laptop: Laptop) -> None:
+    run = laptop.run_there("i=0; while :; do i=$((i+1)); echo line $i; sleep 0.02; done")
+    with laptop.start("logs", "-f", "--rank", "0", run) as following:
+        assert following.stdout is not None and following.stderr is not None
+        lines_of(following, b"line 5")
+        laptop.node.cut()
+        try:
+            assert b"trying again" in following.stderr.readline()
+        finally:
+            laptop.node.heal()
+        number = 5
+        while number < 500:
+            number += 1
+            assert following.stdout.readline() == b"rank 0 | line %d\n" % number
+        following.send_signal(signal.SIGINT)
+        assert following.wait(30) == 130
+    assert laptop.npu_launch("stop", run).returncode == 0
+
+
 def test_at_a_terminal_an_interrupt_asks_and_the_terminal_is_left_as_it_was(laptop: Laptop) -> None:
     run = laptop.run_there("echo begun; exec sleep 600")
     terminal = laptop.terminal("follow", run)

@@ -106,14 +106,15 @@ def test_status_of_a_run_that_is_still_being_made(author: Author, capsys: pytest
 def test_logs_print_every_line_with_its_rank(author: Author, capsys: pytest.CaptureFixture[str]) -> None:
     run = author.run(ranks=11)
     run.starts()
-    run.writes(10, "ten", b"\x1b[31mred")
-    run.writes(0, "zero", "half\rwhole").open("ab").write(b"no end")
+    run.writes(10, "[2026-01-01 00:00:03] ten", b"\x1b[31mred")
+    run.writes(0, "[2026-01-01 00:00:01] zero", "half\rwhole").open("ab").write(b"no end")
     run.ends("failed")
-    expected = ["rank  0 | zero", "rank  0 | whole", "rank  0 | no end", "rank 10 | ten", "rank 10 | red"]
+    expected = ["[2026-01-01 00:00:01] zero", "whole", "no end"]
+    expected = [*(f"rank  0 | {text}" for text in expected), "rank 10 | [2026-01-01 00:00:03] ten", "rank 10 | red"]
     assert out_of(capsys, "logs").splitlines() == expected
-    assert out_of(capsys, "logs", "-n", "1").splitlines() == ["rank  0 | no end", "rank 10 | red"]
-    assert out_of(capsys, "logs", "--rank", "8-10").splitlines() == ["rank 10 | ten", "rank 10 | red"]
-    assert out_of(capsys, "logs", "-f", "--rank", "10").splitlines() == ["rank 10 | ten", "rank 10 | red"]
+    assert out_of(capsys, "logs", "-n", "3").splitlines() == expected[-3:]
+    assert out_of(capsys, "logs", "--rank", "8-10").splitlines() == expected[-2:]
+    assert out_of(capsys, "logs", "-f", "--rank", "10").splitlines() == expected[-2:]
     assert out_of(capsys, "logs", "-n", "0") == ""
 
 

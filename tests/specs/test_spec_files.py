@@ -136,7 +136,7 @@ def test_an_unknown_key_names_the_nearest_known_one(file: Path) -> None:
 
 def test_an_unknown_key_that_is_near_nothing_lists_the_known_ones(file: Path) -> None:
     error = refusal_of(file, RECIPE + "restart: {zzz: 1}\n")
-    assert error.expected == "one of policy, max_restarts, budgets, backoff, without_progress"
+    assert error.expected == "one of policy, max_restarts, budgets, backoff, without_progress, auto_fix"
 
 
 WRONG = {

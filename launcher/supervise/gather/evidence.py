@@ -38,11 +38,15 @@ class Evidence:
         if attempt.number not in self._gathering and not gathered_file(self._run, attempt.number).exists():
             self._gathering[attempt.number] = asyncio.create_task(self._gather(attempt))
 
-    async def on_request(self, attempt: AttemptState, limits: Limits) -> Gathered:
-        """Gather because somebody asks for it: what is there of an attempt that runs, or what is missing of another."""
-        under_way = self._gathering.get(attempt.number)
+    async def gathered(self, attempt: int) -> None:
+        """Return when what is being gathered of an attempt because it failed is here; at once where nothing is."""
+        under_way = self._gathering.get(attempt)
         if under_way is not None:
             await asyncio.wait([under_way])
+
+    async def on_request(self, attempt: AttemptState, limits: Limits) -> Gathered:
+        """Gather because somebody asks for it: what is there of an attempt that runs, or what is missing of another."""
+        await self.gathered(attempt.number)
         asked = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()) if attempt.ended is None else ""
         links = self._links_of(attempt)
         task = asyncio.create_task(gather(self._run, attempt.number, links, limits, _log.info, asked, self._leave_off))

@@ -11,7 +11,7 @@ from typing import Any, Final
 from launcher.errors import InfrastructureError, UsageError
 from launcher.hosts.provision.outcome import Provided
 from launcher.hosts.reach import Reach
-from launcher.supervise.gather.cutting import SUFFIX
+from launcher.logs.cutting import SUFFIX
 from launcher.supervise.gather.outcome import FromHost, Limits, Missing
 from launcher.supervise.gather.snapshot import MOST_SECONDS
 from launcher.supervise.gather.sources import Bytes, Found, listing

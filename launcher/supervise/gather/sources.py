@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
 import time
 import zlib
@@ -11,11 +10,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-_SIGNS = (b"ERROR", b"CRITICAL", b"FATAL", b"Traceback", b"Error:", b"Exception:")
-_ERROR = re.compile(b"|".join(_SIGNS))
-_LINES_BEFORE, _LINES_AFTER = 3, 6  # that are kept around an error ...
-_MOST_AROUND = 1 << 14  # ... and bytes to either side, for lines may have no end
-_BLOCK = 1 << 20
+from launcher.logs.error_places import error_places
+from launcher.logs.gaps import GapReader
+
 _SCAN_SECONDS = 10.0  # for all files that are cut; errors further on than that are not the first ones
 
 
@@ -72,43 +69,11 @@ def _below(path: Path, left_out: frozenset[str]) -> Iterator[Found]:
 
 
 def _errors(found: Found, most: int, deadline: float) -> Iterator[tuple[int, int]]:
-    at = kept = 0
     try:
-        with Path(found.path).open("rb") as file:
-            while at < found.size and kept < most and time.monotonic() < deadline:
-                block = file.read(_BLOCK)
-                block += file.readline(_MOST_AROUND)
-                for begin, end in _around_errors(block):
-                    yield at + begin, at + end
-                    kept += end - begin
-                    if kept >= most:
-                        break
-                at += len(block) or found.size
+        with GapReader(os.open(found.path, os.O_RDONLY | os.O_CLOEXEC)) as file:
+            yield from error_places(file, found.size, most, deadline)
     except OSError:
         return
-
-
-def _around_errors(block: bytes) -> Iterator[tuple[int, int]]:
-    """Where errors are in whole lines, with the lines around them; those that touch are one."""
-    if not any(sign in block for sign in _SIGNS):  # much faster than to search for any of them
-        return
-    last = (0, 0)
-    for match in _ERROR.finditer(block):
-        begin, end = match.span()
-        for _ in range(_LINES_BEFORE + 1):
-            begin = max(block.rfind(b"\n", 0, begin), 0)
-        for _ in range(_LINES_AFTER + 1):
-            end = block.find(b"\n", end) + 1 or len(block)
-        begin = max(begin + (block[begin : begin + 1] == b"\n"), match.start() - _MOST_AROUND)
-        end = min(end, match.end() + _MOST_AROUND)
-        if begin <= last[1]:
-            last = (last[0], max(end, last[1]))
-        else:
-            if last[1]:
-                yield last
-            last = (begin, end)
-    if last[1]:
-        yield last
 
 
 def _read(piece: Wanted) -> bytes:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from glob import escape
 from pathlib import Path
 
-from launcher.supervise.gather.cutting import SUFFIX, Gap, Part, Span, cut, cut_size, note, room_for_errors
+from launcher.logs.cutting import SUFFIX, Gap, Part, Span, cut, cut_size, note, room_for_errors
+from launcher.logs.packed import text_size
 from launcher.supervise.gather.outcome import CutFile, FromHost, Missing
 from launcher.supervise.gather.sources import Bytes, Found, Wanted
 from launcher.supervise.mirror.news import Piece, fair_shares, write_piece
@@ -174,7 +175,8 @@ class Transfer:
     def _is_here(self, found: Found) -> bool:
         """Whether a file is here whole, as it is there now."""
         target = self._target(found)
-        return has_all(target, _size(target), found.size)
+        size = _size(target)
+        return has_all(target, text_size(target) if size is None else size, found.size)  # it may be compressed by now
 
     def _has_to_be_cut(self, found: Found, share: int) -> bool:
         return share < found.size and found.path not in self._here

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from launcher.logs.packed import text_size
 from launcher.runs.state import RankPhase, RunState
 from launcher.supervise.mirror.news import Piece, Want, size_of
 
@@ -19,7 +20,7 @@ class Copy:
 
     `rank` is None for a service's. `hurried` are the bytes that were copied without regard to the usual pace, and
     `is_done` says that it will not be looked at again (it is whole, or was cut short there), `is_told` that people have
-    been told that it is not whole.
+    been told that it is not whole. `limit` are the bytes that it may take here.
     """
 
     path: str
@@ -28,6 +29,7 @@ class Copy:
     name: str
     rank: int | None
     size: int = 0
+    limit: int | None = None
     there: int = 0
     hurried: int = 0
     is_done: bool = False
@@ -61,7 +63,15 @@ def copies_of(plan: Path, attempt: int, hosts: Iterable[str]) -> list[Copy]:
     ranks = [(entry, f"rank {entry['rank']}", entry["rank"]) for entry in content["ranks"]]
     services = [(entry, entry["name"], None) for entry in content["services"]]
     return [
-        Copy(entry["log"], entry["host"], attempt, name, rank, size=size_of(entry["log"]) or 0)
+        Copy(
+            entry["log"],
+            entry["host"],
+            attempt,
+            name,
+            rank,
+            size_of(entry["log"]) or text_size(Path(entry["log"])) or 0,
+            content.get("log_limit"),
+        )
         for entry, name, rank in [*ranks, *services]
         if entry["host"] in on
     ]

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from launcher.errors import NpuLaunchError
 from launcher.logs.tail import last_lines
+from launcher.logs.trimming import trim
 from launcher.runs.events import Note
 from launcher.runs.state import Reach, RunState
 from launcher.runs.store import RunDirectory
@@ -177,7 +180,7 @@ class LogMirror:
         wants = [copy.want for copy in copies]
         news = await within(link.there(read_news, wants, budget, poll), poll + _ANSWER)
         if news:
-            await asyncio.to_thread(_write, news)
+            await asyncio.to_thread(_write, news, {copy.path: copy.limit for copy in copies})
             self._take(host, copies, news)
         for copy in over:
             copy.is_done |= not copy.is_behind
@@ -236,7 +239,10 @@ class LogMirror:
         return link is not None and not link.is_home
 
 
-def _write(pieces: Sequence[Piece]) -> None:
+def _write(pieces: Sequence[Piece], limits: Mapping[str, int | None]) -> None:
     for piece in pieces:
         if piece.data:
             write_piece(piece)
+            if (limit := limits[piece.path]) is not None:
+                with suppress(OSError):  # a file system that cannot: its host has told of that
+                    trim(Path(piece.path), limit)

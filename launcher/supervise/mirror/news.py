@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from launcher.logs.follow import Watch
+from launcher.logs.gaps import read_stored
 
 
 class Want(NamedTuple):
@@ -21,6 +22,7 @@ class Want(NamedTuple):
 class Piece(NamedTuple):
     """What a file holds from `offset` on, or the beginning of that, when it had `size` bytes.
 
+    The offset is beyond the one that was wanted where the file has a gap, and so has the copy then.
     A size below the offset says that the file has been cut short; no data, that it cannot be read.
     """
 
@@ -90,23 +92,26 @@ def fair_shares(wanted: Sequence[int], budget: int) -> list[int]:
 def _read(wants: Sequence[Want], budget: int) -> list[Piece]:
     changed = [(want, size) for want in wants if (size := size_of(want.path)) not in (None, want.offset)]
     shares = fair_shares([max(size - want.offset, 0) for want, size in changed], budget)
-    return [
-        Piece(want.path, want.offset, _bytes_of(want, share), size)
-        for (want, size), share in zip(changed, shares, strict=True)
-    ]
+    return [_piece(want, share, size) for (want, size), share in zip(changed, shares, strict=True)]
 
 
-def _bytes_of(want: Want, count: int) -> bytes:
+def _piece(want: Want, count: int, size: int) -> Piece:
+    begin, data = _bytes_of(want, count)
+    return Piece(want.path, begin, data, max(size, begin + len(data)) if data else size)
+
+
+def _bytes_of(want: Want, count: int) -> tuple[int, bytes]:
+    """Where what a file has beyond an offset begins, and those bytes."""
     if not count:
-        return b""
+        return want.offset, b""
     try:
         descriptor = os.open(want.path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
-        return b""
+        return want.offset, b""
     try:
-        return os.pread(descriptor, count, want.offset)
+        return read_stored(descriptor, count, want.offset)
     except OSError:
-        return b""
+        return want.offset, b""
     finally:
         os.close(descriptor)
 

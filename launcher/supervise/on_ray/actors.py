@@ -27,7 +27,7 @@ from launcher.supervise.on_ray.settings import NAMESPACE
 from launcher.supervise.on_ray.terms import own_membership
 from launcher.supervise.patience import within
 from launcher.supervise.preparation import read_specs
-from launcher.supervise.spread import home_host, is_spread
+from launcher.supervise.spread import home_host, is_spread, ray_of
 from launcher.supervise.supervisor import Supervisor
 
 _log = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ class SupervisorActor:
             return links.setdefault(host, new_link(host))
 
         try:
-            with await hold(cluster_id(self._cluster) if self._is_spread else None):
+            with await hold(ray_of(self._cluster)):
                 await self._have_agents([link for link in links.values() if isinstance(link, AgentLink)])
                 self._stands_by.set()
                 lock = self._run.lock()

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from launcher.supervise.shim.claims import Claims
+from launcher.supervise.shim.flood import FloodWatch
 from launcher.supervise.shim.memory import OomWatch
 from launcher.supervise.shim.plans import Plan, attempt_of, has_elsewhere, read_plan
 from launcher.supervise.shim.processes import Child, descendants, forbid_core, signal_group, signal_process
@@ -36,6 +37,7 @@ class Attempts:
         self._oom = oom
         self._spared: set[int] = set()  # children of the shim that are no part of any attempt
         self._starter = Starter(host, emit, claims, self._spared)
+        self._flood = FloodWatch(emit, self._spared)
         self._queue: deque[Plan] = deque()  # attempts that cannot start yet, in order
         self._plan: dict[str, Any] = {}  # of the latest attempt that was started
         self._number = 0  # of the latest attempt that was heard of
@@ -137,20 +139,24 @@ class Attempts:
             if pid == 0:
                 return
             self._spared.discard(pid)
-            child = self._children.pop(pid, None)
+            child, code = self._children.pop(pid, None), os.waitstatus_to_exitcode(status)
             if child is not None:
-                self._exited(child, os.waitstatus_to_exitcode(status), usage.ru_maxrss)
-            elif self._starter.on_exit(pid, os.waitstatus_to_exitcode(status)):
+                self._exited(child, code, usage.ru_maxrss)
+            elif self._starter.on_exit(pid, code):
                 self._begin()
+            else:
+                self._flood.on_exit(pid, code)
 
     def advance(self) -> None:
-        """Do what is due, start what can start now, and take the next steps of what runs."""
+        """Do what is due, start what can start now, take the next steps of what runs, and look at its logs."""
         if self._timer is not None and time.monotonic() >= self._timer[0]:
             action = self._timer[1]
             self._timer = None
             action()
         while self._start_next() or self._take_step():
             pass
+        if self.is_busy:
+            self._flood.look()
 
     @property
     def _current(self) -> int:
@@ -167,6 +173,7 @@ class Attempts:
             return True
         self._plan = plan.content
         self._starter.take(plan.content, plan.folder, is_alone=not self.is_busy)
+        self._flood.take(plan.content.get("log_limit"), plan.folder, plan.logs, is_alone=not self.is_busy)
         self._oom.refresh()
         if not self.is_busy:
             self.is_busy = True

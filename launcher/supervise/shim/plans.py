@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 _KINDS = ("ranks", "services")
-_COMMON = ("run", "attempt", "gang", "grace", "lease", "prewarm", "unset", "resume_from")
+_COMMON = ("run", "attempt", "gang", "grace", "lease", "log_limit", "prewarm", "unset", "resume_from")
 _ELSEWHERE = "elsewhere"  # the kinds that other hosts have, too
 
 
@@ -27,6 +27,12 @@ class Plan(NamedTuple):
     @property
     def ranks(self) -> set[int]:
         return {rank["rank"] for rank in self.content["ranks"]}
+
+    @property
+    def logs(self) -> dict[str, str]:
+        """The logs of its ranks and services: path to whose it is."""
+        ranks = {rank["log"]: f"rank {rank['rank']}" for rank in self.content["ranks"]}
+        return {**ranks, **{service["log"]: service["name"] for service in self.content["services"]}}
 
 
 def parts_of(plan: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from launcher.logs.metrics import StepLoss, marked_lines, observe
+from launcher.logs.metrics import LineReader, Observation, Step
 from launcher.logs.progress import RankProgress, advance
-from launcher.logs.survey import share_of, survey
+from launcher.logs.survey import share_of, survey, whole_lines
+from launcher.logs.trouble import Health, Sign
 from launcher.supervise.watch.standstill import Signs
 
 _FIRST_LOOK = 1 << 20  # bytes of the head and the tail of a log that is there already; less for one of many
@@ -23,7 +24,7 @@ class Look:
     """What is new in a rank's log: written `at` the latest (seconds since the epoch).
 
     `stepped` says that a step line is among it, `marked` any line that tells of training. At the first look nobody
-    knows when those lines were written.
+    knows when those lines were written. `signs` are of trouble that has begun with them.
     """
 
     rank: int
@@ -31,6 +32,7 @@ class Look:
     stepped: bool
     marked: bool
     is_first: bool = False
+    signs: tuple[Sign, ...] = ()
 
 
 class LogSampler:
@@ -39,14 +41,16 @@ class LogSampler:
     `stepped`, `marked` and `grew` are when there was last something of the kind.
     """
 
-    def __init__(self, rank: int, path: Path, ranks: int) -> None:
+    def __init__(self, rank: int, path: Path, ranks: int, reader: LineReader) -> None:
         self._rank = rank
         self._path = path
+        self._reader = reader
         self._budget = min(_FIRST_LOOK, share_of(ranks))
         self._size = -1
         self._offset = 0
         self._looked = 0.0
         self.progress = RankProgress()
+        self.health = Health()
         self.stepped: float | None = None
         self.marked: float | None = None
         self.grew: float | None = None
@@ -75,19 +79,32 @@ class LogSampler:
         if status.st_size < self._size:  # truncated
             self._offset = 0
         self._size = status.st_size
-        seen = [found for line in self._new_lines() if (found := observe(line)) is not None]
-        for found in seen:
-            self.progress = advance(self.progress, found, at)
-        return Look(self._rank, at, stepped=any(isinstance(found, StepLoss) for found in seen), marked=bool(seen))
+        before = self.health
+        stepped = marked = False
+        for offset, line in self._new_lines():
+            if (seen := self._reader.observe(line)) is not None:
+                self._take_in(seen, offset, line, at)
+                stepped = stepped or (self.progress.trains and isinstance(seen, Step))
+                marked = True
+        signs = tuple(sign for kind, sign in self.health.signs.items() if kind not in before.signs)
+        return Look(self._rank, at, stepped, marked, signs=signs)
+
+    def _take_in(self, seen: Observation, offset: int, line: bytes, at: float) -> None:
+        self.progress = advance(self.progress, seen, at)
+        self.health = self.health.after(seen, offset, line, self.progress.steps_done, at)
+
+    def look_anew(self) -> None:
+        """After a time in which nobody looked."""
+        self.health = self.health.unseen()
 
     def _first_look(self, size: int, at: float) -> Look:
-        found = survey(self._path, self._budget)
-        self._size, self._offset, self.progress = size, found.offset, found.progress
-        stepped, marked = self.progress.step is not None, self.progress != RankProgress()
-        return Look(self._rank, at, stepped, marked, is_first=True)
+        found = survey(self._path, self._reader, self._budget)
+        self._size, self._offset, self.progress, self.health = size, found.offset, found.progress, found.health
+        marked, signs = self.progress != RankProgress(), tuple(self.health.signs.values())
+        return Look(self._rank, at, self.progress.trains, marked, is_first=True, signs=signs)
 
-    def _new_lines(self) -> Sequence[bytes]:
-        """Of the newest bytes, whole lines that may say something: the first of them and the last."""
+    def _new_lines(self) -> Sequence[tuple[int, bytes]]:
+        """Of the newest bytes, whole lines that may say something, each with its offset: the first and the last."""
         start = max(self._offset, self._size - _NEWEST)
         try:
             descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
@@ -100,9 +117,9 @@ class LogSampler:
         finally:
             os.close(descriptor)
         first = block.find(b"\n") + 1 if start > self._offset else 0  # what was passed over may end in half a line
-        whole = block.rfind(b"\n") + 1
+        whole = whole_lines(block)
         self._offset = start + whole
-        lines = list(marked_lines(block[first:whole]))
+        lines = [(start + first + place, line) for place, line in self._reader.marked_lines(block[first:whole])]
         if len(lines) > _FIRST_LINES + _LAST_LINES:
             return [*lines[:_FIRST_LINES], *lines[-_LAST_LINES:]]
         return lines

@@ -8,8 +8,9 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+from launcher.logs.metrics import reader_of
 from launcher.logs.progress import overall
-from launcher.runs.events import Event, HangFound, StragglerFound
+from launcher.runs.events import Event, HangFound, StragglerFound, TroubleFound
 from launcher.runs.state import AttemptState, RankPhase, Reach, RunState
 from launcher.runs.store import RunDirectory
 from launcher.specs import HangPolicy, Recipe
@@ -22,6 +23,7 @@ from launcher.supervise.watch.sampling import LogSampler, Look, signs_of, signs_
 from launcher.supervise.watch.stacks import RankStack, group
 from launcher.supervise.watch.standstill import Pulse, Signs, Verdict, feel, judge, wants_use
 from launcher.supervise.watch.stragglers import Mark, Paces, compare
+from launcher.supervise.watch.troubles import Troubles
 
 _log = logging.getLogger(__name__)
 _PERIOD = 1.0  # seconds between looks
@@ -55,6 +57,7 @@ class Watch:
         self._marks: dict[int, Mark] = {}
         self._pulse: Pulse | None = None
         self._paces: Paces | None = None
+        self._troubles = Troubles()
         self._caught_up: tuple[int, bool, bool] | None = None
 
     async def watch(self) -> None:
@@ -89,7 +92,7 @@ class Watch:
         self._begin(attempt)
         now = self._clock().wall
         self._sample(state, attempt.ranks, now)
-        events: list[Event] = []
+        events: list[Event] = [*self._new_troubles()]
         last = milestone(attempt, self._marks_of(attempt.ranks), now, is_last=True)
         if last is not None:
             events.append(last)
@@ -117,6 +120,8 @@ class Watch:
             self._pulse = self._pulse.anew(after.wall, after.wall - before.wall)
         if self._paces is not None:
             self._paces = Paces(after.wall)
+        for _, sampler in self._samplers.values():
+            sampler.look_anew()
 
     async def _look(self, now: float) -> None:
         state = self._state()
@@ -125,6 +130,8 @@ class Watch:
             return
         self._begin(attempt)
         signs = self._sample(state, state.ranks_in(RankPhase.RUNNING), now)
+        for trouble in self._new_troubles():
+            self._tell(trouble)
         reached = milestone(attempt, self._marks_of(attempt.ranks), now)
         if reached is not None:
             self._tell(reached)
@@ -142,6 +149,7 @@ class Watch:
         if attempt.number != self._attempt:
             self._attempt = attempt.number
             self._pulse = self._paces = None
+            self._troubles = Troubles()
             for rank in attempt.ranks:
                 self._samplers.pop(rank, None)
                 self._marks.pop(rank, None)
@@ -158,13 +166,16 @@ class Watch:
             steps = self._samplers[rank][1].progress.steps_done
             if look.stepped and steps is not None:
                 self._marks[rank] = Mark(look.at, steps)
+        self._troubles.take_in(looks, [sampler.health for _, sampler in self._samplers.values()])
         return signs_of(looks)
 
     def _sampler(self, rank: int, attempt: int) -> LogSampler:
         known = self._samplers.get(rank)
         if known is None or known[0] != attempt:
             log = self._run.rank_log(attempt, rank)
-            known = self._samplers[rank] = (attempt, LogSampler(rank, log, self._state().world_size))
+            state = self._state()
+            sampler = LogSampler(rank, log, state.world_size, reader_of(state.metrics))
+            known = self._samplers[rank] = (attempt, sampler)
             self._marks.pop(rank, None)
         return known[1]
 
@@ -178,6 +189,11 @@ class Watch:
 
     def _reach(self, host: str) -> HostLink | None:
         return None if self._is_out_of_sight(host) else self._link_of(host)
+
+    # -- trouble -------------------------------------------------------------------------------------------------------
+
+    def _new_troubles(self) -> list[TroubleFound]:
+        return self._troubles.to_tell(self._attempt, self._state().troubles)
 
     # -- stragglers ----------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from launcher.logs.gaps import stored_bytes
 from launcher.runs.events import (
     AttemptStarted,
     Event,
@@ -150,6 +151,16 @@ def test_the_log_of_a_rank_that_failed_is_whole_before_its_end_is_judged(run: Ru
     run.fail(3)
     assert asyncio.run(run.mirror().last_lines(3, 1)) == [b"ImportError: gone"]
     assert run.log(3).stat().st_size == run.far["b"].path(run.log(3)).stat().st_size
+
+
+def test_a_copy_takes_no_more_than_a_log_may(run: Run) -> None:
+    plan = run.directory.layout.attempt(1).plan
+    plan.write_text(json.dumps({**json.loads(plan.read_text()), "log_limit": 1 << 20}))
+    run.write(run.log(3), b"noise\n" * 500_000 + b"ImportError: gone\n", "b")
+    run.fail(3)
+    assert asyncio.run(run.mirror().last_lines(3, 1)) == [b"ImportError: gone"]
+    assert run.log(3).stat().st_size == run.far["b"].path(run.log(3)).stat().st_size
+    assert stored_bytes(run.log(3).stat()) <= 1 << 20
 
 
 def test_the_end_of_a_log_that_is_too_long_to_copy_is_looked_at_where_it_is(

@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from launcher.logs.gaps import stored_bytes
+from launcher.logs.trimming import trim
 from launcher.supervise.mirror.news import Piece, Want, fair_shares, read_news, size_of, write_piece
 
 
@@ -106,3 +108,17 @@ def test_a_copy_is_private(tmp_path: Path) -> None:
 def test_a_full_disk_is_an_error_and_what_is_there_a_beginning(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No space"):
         write_piece(Piece("/dev/full", 0, b"x", 1))
+
+
+def test_a_log_with_a_gap_is_copied_with_its_gap(tmp_path: Path) -> None:
+    log, copy = tmp_path / "log", tmp_path / "copy"
+    log.write_bytes(b"a line of many\n" * 400_000)
+    trim(log, 1 << 20)
+    at = 0
+    while news := read_news([Want(str(log), at)], 100_000):
+        (piece,) = news
+        write_piece(piece._replace(path=str(copy)))
+        at = piece.offset + len(piece.data)
+    assert copy.stat().st_size == log.stat().st_size
+    assert stored_bytes(copy.stat()) <= 1 << 20
+    assert copy.read_bytes() == log.read_bytes()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from launcher.logs.metrics import reader_of
 from launcher.supervise.watch.processor import use_of
 from launcher.supervise.watch.sampling import LogSampler, Look, signs_so_far
 from launcher.supervise.watch.standstill import Signs
@@ -27,7 +28,7 @@ def append(log: Path, data: bytes, at: float) -> None:
 
 def test_new_step_lines_are_seen_once_at_the_time_they_were_written(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    sampler = LogSampler(3, log, 8)
+    sampler = LogSampler(3, log, 8, reader_of())
     assert sampler.look(1000) is None
     append(log, SIZE, 1001)
     assert sampler.look(1002) == Look(3, 1001, stepped=False, marked=True, is_first=True)
@@ -43,7 +44,7 @@ def test_new_step_lines_are_seen_once_at_the_time_they_were_written(tmp_path: Pa
 
 def test_half_a_line_waits_for_its_end(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    sampler = LogSampler(0, log, 8)
+    sampler = LogSampler(0, log, 8, reader_of())
     append(log, SIZE + step(1)[:10], 1000)
     assert sampler.look(1001) == Look(0, 1000, stepped=False, marked=True, is_first=True)
     append(log, step(1)[10:], 1002)
@@ -52,7 +53,7 @@ def test_half_a_line_waits_for_its_end(tmp_path: Path) -> None:
 
 def test_of_what_a_chatty_rank_writes_the_newest_is_read(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    sampler = LogSampler(0, log, 8)
+    sampler = LogSampler(0, log, 8, reader_of())
     append(log, SIZE + step(1), 1000)
     sampler.look(1000)
     append(log, step(2) + b"x" * 99 * 40_000 + b"\n" + step(3) * 100 + step(4), 1001)
@@ -67,7 +68,7 @@ def test_of_what_a_chatty_rank_writes_the_newest_is_read(tmp_path: Path) -> None
 
 def test_a_clock_that_is_wrong_does_not_make_new_lines_old(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    sampler = LogSampler(0, log, 8)
+    sampler = LogSampler(0, log, 8, reader_of())
     append(log, SIZE, 1000)
     sampler.look(1000)
     append(log, step(1), 5)
@@ -80,7 +81,7 @@ def test_a_clock_that_is_wrong_does_not_make_new_lines_old(tmp_path: Path) -> No
 
 def test_a_log_that_was_truncated_is_read_from_its_start(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    sampler = LogSampler(0, log, 8)
+    sampler = LogSampler(0, log, 8, reader_of())
     append(log, SIZE + step(1) + step(2), 1000)
     sampler.look(1000)
     log.write_bytes(step(3))
@@ -91,7 +92,7 @@ def test_a_log_that_was_truncated_is_read_from_its_start(tmp_path: Path) -> None
 
 def test_a_clock_that_is_set_back_does_not_put_new_lines_into_the_future(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    sampler = LogSampler(0, log, 8)
+    sampler = LogSampler(0, log, 8, reader_of())
     append(log, SIZE, 1000)
     sampler.look(1000)
     append(log, step(1), 500)
@@ -110,14 +111,14 @@ def test_of_many_large_logs_a_smaller_part_is_read_at_first(tmp_path: Path, monk
         return pread(descriptor, size, offset)
 
     monkeypatch.setattr(os, "pread", counted)
-    sampler = LogSampler(0, log, 256)
+    sampler = LogSampler(0, log, 256, reader_of())
     sampler.look(1000)
     assert sampler.progress.steps_done == 2
     assert sum(sizes) <= 1 << 16
 
 
 def test_what_all_looks_have_shown_is_known_without_another(tmp_path: Path) -> None:
-    samplers = [LogSampler(rank, tmp_path / str(rank), 2) for rank in range(2)]
+    samplers = [LogSampler(rank, tmp_path / str(rank), 2, reader_of()) for rank in range(2)]
     for rank, sampler in enumerate(samplers):
         append(tmp_path / str(rank), SIZE + step(1), 1000 + rank)
         sampler.look(1002)

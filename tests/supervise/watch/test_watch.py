@@ -23,6 +23,8 @@ from launcher.runs.events import (
     ProcessStarted,
     Progressed,
     RunCreated,
+    Trouble,
+    TroubleFound,
 )
 from launcher.runs.fold import fold
 from launcher.runs.state import RunState
@@ -145,6 +147,33 @@ def test_the_last_steps_of_an_attempt_are_told_before_anything_is_decided_and_on
     assert progress.step == 7
     run.tell(progress)
     assert run.watch().catch_up() == []
+
+
+def test_a_loss_that_is_no_number_is_told_once_for_all_ranks_whoever_watches(run: Run) -> None:
+    run.write(3, 3)
+    for rank in range(RANKS):
+        with run.log(rank).open("a") as file:
+            file.write("epoch: 1 step: 4, loss is nan\n")
+
+    async def looked(*watches: Watch) -> None:
+        for watch in watches:
+            await watch.look()
+            await watch.look()
+
+    asyncio.run(looked(run.watch(), run.watch()))
+    (trouble,) = [event for event in run.told if isinstance(event, TroubleFound)]
+    assert (trouble.rank, trouble.kind, trouble.step) == (0, Trouble.LOSS_NOT_FINITE, 4)
+    assert run.log(0).read_bytes()[trouble.offset :] == trouble.line.encode() + b"\n"
+    assert run.state.troubles == (trouble,)
+
+
+def test_the_last_lines_of_an_attempt_tell_of_trouble_too(run: Run) -> None:
+    watch = run.watch()
+    run.write(3, 3)
+    with run.log(1).open("a") as file:
+        file.write("epoch: 1 step: 4, loss is inf\n")
+    run.state = fold([HostIdle(time=time.time(), host="a", attempt=1)], run.state)
+    assert [type(event) for event in watch.catch_up()] == [TroubleFound, Progressed]
 
 
 def test_a_run_without_logs_or_steps_has_nothing_to_catch_up_with(run: Run) -> None:

@@ -1,0 +1,102 @@
+"""Keeps what ranks and services write within a limit each, so that one that floods its log cannot fill the disk."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+
+from launcher.supervise.shim.processes import Child, start
+
+_TRIMMER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "trimmer")
+_PERIOD = 5.0  # seconds between looks
+_BLOCK = 512  # bytes: the unit of st_blocks
+_LITTLE = 256 << 20  # bytes left on a disk, below which that is told
+
+
+class FloodWatch:
+    """Looks at the logs of what runs, and has the middle of one that has grown too long freed by a trimmer.
+
+    `emit` writes events down; the pid of the trimmer, of which there is one at a time, is kept among `spared`.
+    """
+
+    def __init__(self, emit: Callable[..., None], spared: set[int]) -> None:
+        self._emit = emit
+        self._spared = spared
+        self._limit: int | None = None
+        self._logs: dict[str, str] = {}  # path to whose it is
+        self._told: set[str] = set()  # paths of which people know
+        self._folder = ""
+        self._trimmer: Child | None = None
+        self._trimmed = ""  # path
+        self._looked = 0.0  # monotonic seconds
+
+    def take(self, limit: int | None, folder: str, logs: dict[str, str], *, is_alone: bool) -> None:
+        """Look after these logs, path to whose it is, which lie below a folder; unless alone, beside those before."""
+        self._limit = limit
+        self._folder = folder
+        self._logs = logs if is_alone else {**self._logs, **logs}
+
+    def look(self) -> None:
+        """Have the first log freed that takes more than the limit, if it is time to look."""
+        now = time.monotonic()
+        if self._trimmer is not None or now < self._looked + _PERIOD:
+            return
+        self._looked = now
+        self._look_at_disk()
+        for path in self._logs if self._limit is not None else ():
+            if _stored(path) > (self._limit or 0):
+                self._trim(path)
+                return
+
+    def on_exit(self, pid: int, code: int) -> bool:
+        """A child of the shim that is no part of an attempt has ended; whether it was the trimmer."""
+        if self._trimmer is None or pid != self._trimmer.pid:
+            return False
+        problem = self._trimmer.take_exec_error() or (os.strerror(code) if code > 0 else "")
+        self._trimmer = None
+        path, whose = self._trimmed, self._logs.get(self._trimmed, self._trimmed)
+        told = f"{whose} has written more than {_size(self._limit or 0)} (log_limit)"
+        if problem:
+            self._logs.pop(path, None)
+            self._tell(path, f"{told}, and the middle of {path} cannot be freed: {problem}; it may fill the disk")
+        elif code == 0:
+            self._looked = 0.0  # there may be another
+            self._tell(path, f"{told}: the middle of {path} is left out")
+        return True
+
+    def _trim(self, path: str) -> None:
+        argv = [sys.executable, "-I", "-S", _TRIMMER, path, str(self._limit)]
+        try:
+            self._trimmer = start({"argv": argv, "cwd": "/", "log": os.devnull}, os.environ, "/dev/null")
+        except OSError as error:
+            self._tell(path, f"the middle of {path} cannot be freed: {error}")
+            return
+        self._trimmed = path
+        self._spared.add(self._trimmer.pid)
+
+    def _look_at_disk(self) -> None:
+        try:
+            disk = os.statvfs(self._folder)
+        except OSError:
+            return
+        left = disk.f_bavail * disk.f_frsize
+        if left < _LITTLE:
+            self._tell("disk", f"only {_size(left)} are left on the disk of {self._folder}: logs may be lost")
+
+    def _tell(self, about: str, text: str) -> None:
+        if about not in self._told:
+            self._told.add(about)
+            self._emit(type="note", text=text)
+
+
+def _stored(path: str) -> int:
+    try:
+        return os.stat(path).st_blocks * _BLOCK
+    except OSError:
+        return 0
+
+
+def _size(count: int) -> str:
+    return f"{count / (1 << 30):.3g} GB" if count >= 1 << 30 else f"{count / (1 << 20):.3g} MB"

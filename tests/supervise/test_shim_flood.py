@@ -1,0 +1,56 @@
+"""A rank that floods its log does not fill the disk, and goes on; people are told, once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from launcher.logs.gaps import stored_bytes
+from launcher.logs.packed import open_log
+from tests.supervise.test_shim import ShimProcess, exits
+from tests.supervise.test_shim import shim as shim
+
+MIB = 1 << 20
+QUICK = (
+    "import launcher.supervise.shim.flood as flood; flood._PERIOD = 0.02; main._GLANCE = 0.02; "
+    "flood._LITTLE = {little}; flood._TRIMMER = {trimmer}"
+)
+FLOOD = "echo the first line; echo ERROR: the cause; yes nothing new | head -c 6000000"
+UNTIL_TOLD = "until grep -q '{}' journal; do sleep 0.02; done"
+UNTIL_FREED = "until [ $(stat -c %b attempt/$NAME/log) -lt 2048 ]; do sleep 0.02; done; echo the last line"
+
+
+def flooded(shim: ShimProcess, script: str, *, little: int = 0, trimmer: str = "flood._TRIMMER") -> list[str]:
+    """What people are told of a rank that may write 1 MiB."""
+    plan = shim.plan(script)
+    plan.write_text(json.dumps({**json.loads(plan.read_text()), "log_limit": MIB}))
+    shim.start(plan, code=QUICK.format(little=little, trimmer=trimmer))
+    events = shim.events()
+    assert exits(events)["rank 0"]["code"] == 0
+    return [event["text"] for event in events if event["type"] == "note"]
+
+
+def test_the_middle_of_a_flood_is_freed_while_the_rank_goes_on(shim: ShimProcess) -> None:
+    [note] = flooded(shim, f"{FLOOD}; {UNTIL_FREED}; {FLOOD}; {UNTIL_FREED}; {UNTIL_TOLD.format('log_limit')}")
+    log = shim.folder / "attempt" / "rank0" / "log"
+    assert note.startswith("rank 0 has written more than 1 MB (log_limit)")
+    assert str(log) in note
+    assert log.stat().st_size > 12_000_000
+    assert stored_bytes(log.stat()) <= MIB
+    with open_log(log) as file:
+        lines = file.readlines()
+    assert lines[:2] == [b"the first line\n", b"ERROR: the cause\n"]
+    assert lines[-1] == b"the last line\n"
+    assert any(b"npu-launch left out" in line for line in lines)
+
+
+def test_where_it_cannot_be_freed_that_is_told_once(shim: ShimProcess, tmp_path: Path) -> None:
+    unable = tmp_path / "unable.py"
+    unable.write_text("import errno, sys; sys.exit(errno.EOPNOTSUPP)")
+    [note] = flooded(shim, f"{FLOOD}; {UNTIL_TOLD.format('log_limit')}", trimmer=repr(str(unable)))
+    assert "cannot be freed: Operation not supported; it may fill the disk" in note
+
+
+def test_a_disk_that_is_nearly_full_is_told(shim: ShimProcess) -> None:
+    [note] = flooded(shim, UNTIL_TOLD.format("logs may be lost"), little=1 << 62)
+    assert " are left on the disk of" in note
