@@ -16,7 +16,7 @@ from launcher.errors import ExitCode, InfrastructureError, UsageError
 
 COMMANDS = (
     *("run", "plan", "check", "ps", "status", "logs", "gather", "stop", "rerun", "up", "down"),
-    *("ranktable", "schema", "discover"),
+    *("ranktable", "schema", "discover", "diagnose"),
 )
 
 
