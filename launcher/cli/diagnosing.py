@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from launcher.diagnose.verdict import Verdict
     from launcher.runs.store import RunDirectory
 
-_SETTLED: Final = 2.0  # seconds after which the ranks of a run have started
+_SETTLED: Final = 10.0  # seconds after which a run has started, and what is shown of it changes slowly
 _BAD: Final = (RunPhase.FAILED, RunPhase.GAVE_UP, RunPhase.LOST)
 
 
