@@ -15,6 +15,9 @@ import pytest
 
 from launcher.runs.store import runtime_path
 
+for _name in ("COLUMNS", "LINES"):  # of the terminal that the tests are started from: commands ask their own
+    os.environ.pop(_name, None)
+
 
 @pytest.fixture
 def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
@@ -66,7 +69,7 @@ def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
         subprocess.run(["umount", "--lazy", str(path)], check=True)
 
 
-def _wait_until_gone(path: Path, timeout: float = 20.0) -> list[str]:
+def _wait_until_gone(path: Path, timeout: float = 60.0) -> list[str]:
     """Command lines of processes that belong to this home and do not end."""
     deadline = time.monotonic() + timeout
     while (processes := _processes_of(path)) and time.monotonic() < deadline:

@@ -8,7 +8,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from launcher.cli.output import talk
-from launcher.diagnose.kept import kept, make_once
 from launcher.logs.safe import safe_line
 from launcher.runs.state import RunPhase, RunState
 
@@ -45,11 +44,16 @@ def failed_attempt(state: RunState) -> int | None:
 def kept_verdict(run: RunDirectory, state: RunState) -> Verdict | None:
     """What is kept of why a run ended badly."""
     attempt = failed_attempt(state)
-    return None if attempt is None else kept(run, attempt)
+    if attempt is None:
+        return None
+    from launcher.diagnose.kept import kept
+
+    return kept(run, attempt)
 
 
 def diagnosed(run: RunDirectory, attempt: int) -> Verdict:
     """What is kept of an attempt that has ended, or is found now and kept. Raises NpuLaunchError, OSError."""
+    from launcher.diagnose.kept import make_once
 
     def make() -> Verdict:
         from launcher.diagnose.of_run import diagnose_attempt  # which loads all rules
@@ -66,6 +70,8 @@ def await_verdict(run: RunDirectory, state: RunState, interrupts: Interrupts) ->
     attempt = failed_attempt(state)
     if attempt is None:
         return None
+    from launcher.diagnose.kept import kept
+
     if (found := kept(run, attempt)) is not None:
         return found
 

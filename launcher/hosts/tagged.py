@@ -23,17 +23,28 @@ class Tagged:
 
 
 def tagged_processes(of: Path | None = None, proc: Path = Path("/proc")) -> Iterator[Tagged]:
-    """Every living process of runs, or of the run in a folder, that this user may look into; but for our own."""
+    """Every living process of runs, or of the run in a folder, that this user may look into; but for our own.
+
+    Those of containers are left out: a folder of the same name is another there, and who keeps them is not seen here.
+    """
     wanted = None if of is None else of.resolve()
+    here = _namespace(proc / "self")
     for entry in proc.iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue
         with suppress(OSError):
+            if _namespace(entry) != here:
+                continue
             environment = _environment(entry / "environ")
             if all(name in environment for name in _NEEDED):
                 directory = Path(environment[DIRECTORY_TAG])
                 if wanted is None or directory.resolve() == wanted:
                     yield Tagged(int(entry.name), environment["NPU_LAUNCH_RUN"], directory)
+
+
+def _namespace(process: Path) -> int:
+    """The namespace that a process has its id in (pid_namespaces(7))."""
+    return (process / "ns/pid").stat().st_ino
 
 
 def _environment(path: Path) -> Mapping[str, str]:

@@ -24,21 +24,17 @@ from launcher.runs.events import (
 )
 from launcher.runs.fold import fold
 from launcher.runs.record import RecordReader
-from launcher.runs.state import Reach, RunState
+from launcher.runs.state import RunState
 from launcher.runs.store import RunDirectory
-from launcher.supervise.attendant import Attendant
-from launcher.supervise.belongings import Belongings
-from launcher.supervise.claims import Taken, without_taken
+from launcher.supervise.claims import without_taken
 from launcher.supervise.classify import LINES, classify
 from launcher.supervise.control import serve_control
 from launcher.supervise.diagnosing import Diagnoses
 from launcher.supervise.gather.evidence import Evidence
 from launcher.supervise.gather.outcome import Limits
-from launcher.supervise.heartbeat import is_cut_off
 from launcher.supervise.link import HostLink
 from launcher.supervise.mirror import LogMirror, RecordMirror
-from launcher.supervise.next_attempt import is_alone, prepare_next, taken_elsewhere
-from launcher.supervise.parcels import Parcels
+from launcher.supervise.next_attempt import is_alone, prepare_next
 from launcher.supervise.patience import within
 from launcher.supervise.policy import (
     AwaitDiagnosis,
@@ -54,9 +50,9 @@ from launcher.supervise.policy import (
 )
 from launcher.supervise.preparation import attempt_started, read_specs
 from launcher.supervise.recorder import Recorder
+from launcher.supervise.run_hosts import RunHosts
 from launcher.supervise.spread import home_host, is_spread
 from launcher.supervise.watch import Watch
-from launcher.supervise.watch.watch import asks_for_stacks
 
 _LOOK_AGAIN = 5.0  # seconds until other hosts are asked again whether they are there
 _TELL_AFTER = 2  # times of asking in vain
@@ -84,7 +80,6 @@ class Supervisor:
         reaches_others: bool = True,
     ) -> None:
         self._run = run
-        self._link_to = link_to
         self._by = by
         self._reaches_others = reaches_others
         self._settled = time.time() + _SETTLING
@@ -92,15 +87,14 @@ class Supervisor:
         self._recorder = Recorder(run)
         self._state = fold(RecordReader(run.layout.events).read())
         self._recipe, self._cluster = read_specs(run)
-        self._watch = Watch(run, lambda: self._state, lambda: self._recipe, self._link_of, self._tell)
-        self._logs = LogMirror(run, lambda: self._state, self._link_of, self._tell)
-        self._record_copy = RecordMirror(run, home_host(self._cluster).name, lambda: self._state, self._links)
         self._is_spread = is_spread(self._cluster)
-        self._parcels = Parcels(run)
-        self._belongings = Belongings()
-        self._evidence = Evidence(run, self._links, self.note)
+        now = (lambda: self._state, lambda: self._recipe)
+        self._hosts = hosts = RunHosts(run, self._cluster, link_to, *now, self._tell, self._begin)
+        self._watch = Watch(run, *now, hosts.link_of, self._tell)
+        self._logs = LogMirror(run, now[0], hosts.link_of, self._tell)
+        self._record_copy = RecordMirror(run, home_host(self._cluster).name, now[0], hosts.links)
+        self._evidence = Evidence(run, hosts.links, self.note)
         self._diagnoses = Diagnoses(run, self._tell, self._evidence.gathered)
-        self._attendants: dict[str, Attendant] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._changed = asyncio.Event()
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()  # raises what went wrong
@@ -111,7 +105,7 @@ class Supervisor:
         control = await serve_control(self._run.control_socket(), self._on_stop, self._on_gather)
         try:
             self._attend()
-            self._take_up()
+            self._hosts.take_up()
             self._begin(self._decide_on_change())
             self._begin(self._watch.watch())
             if self._is_spread:
@@ -154,38 +148,10 @@ class Supervisor:
         self._tasks.append(task)
 
     def _attend(self) -> None:
-        """Attend to the run's hosts, and those that were lost; an attempt may use others than the one before."""
-        for host in (*self._state.hosts, *self._state.unwell_hosts):
-            if host not in self._attendants:
-                attendant = Attendant(
-                    self._run,
-                    host,
-                    self._link_to(host),
-                    lambda: self._state,
-                    self._tell,
-                    may_renew=lambda: not self._is_cut_off(),
-                    is_spread=self._is_spread,
-                    parcels=self._parcels,
-                    belongings=self._belongings,
-                )
-                self._attendants[host] = attendant
-                self._begin(attendant.attend())
-                if not attendant.link.is_home:
-                    self._begin(self._logs.follow(host))
-
-    def _is_cut_off(self) -> bool:
-        """Whether the other busy hosts may be another's by now."""
-        attempt = self._state.attempt
-        busy = [self._attendants[host] for host in attempt.busy_hosts] if attempt is not None else []
-        silences = [time.monotonic() - attendant.heard for attendant in busy if not attendant.link.is_home]
-        return is_cut_off(silences, self._recipe.lease, gang=self._recipe.gang)
-
-    def _link_of(self, host: str) -> HostLink | None:
-        attendant = self._attendants.get(host)
-        return None if attendant is None else attendant.link
-
-    def _links(self) -> dict[str, HostLink]:
-        return {host: attendant.link for host, attendant in self._attendants.items()}
+        """Attend to the run's hosts, and have the logs of the others come here."""
+        for host in self._hosts.attend():
+            if not self._hosts.links()[host].is_home:
+                self._begin(self._logs.follow(host))
 
     def _tell(self, *events: Event) -> None:
         """Write down what happened, and have it considered."""
@@ -212,7 +178,7 @@ class Supervisor:
             decision = decide(self._state, self._recipe, self._cluster)
             due = self._due_later(decision)
             if due is None and isinstance(decision, Restart):  # a spare may be another run's by now
-                elsewhere = await self._taken_elsewhere()
+                elsewhere = await self._hosts.taken_elsewhere()
                 if self._is_spread and is_alone(self._cluster, elsewhere):
                     due = self._wait_for_company()
                 else:
@@ -245,10 +211,7 @@ class Supervisor:
                 return None
         if not self._reaches_others:
             return math.inf
-        unwell = self._state.unwell_hosts.items()
-        lost = [host for host, known in unwell if known.reach is Reach.UNREACHABLE]
-        may_come_back = any(not self._attendants[host].link.is_home for host in lost)
-        return self._settled if may_come_back and time.time() < self._settled else None
+        return self._settled if time.time() < self._settled and self._hosts.may_come_back() else None
 
     async def _act(self, decision: Decision) -> float | None:
         """Do what was decided; None to decide anew at once, or when to do so if nothing happens before."""
@@ -269,17 +232,16 @@ class Supervisor:
                 self._record(Diagnosed(time=now, attempt=number, words="the diagnosis took too long"))
             case Go(reason):
                 self._record(Decided(time=now, decision="go", reason=reason))
-                self._tell_hosts_to_go()
+                self._hosts.tell_to_go()
             case StopAttempt(reason, due):
                 if now < due:
                     return due
                 self._record(Decided(time=now, decision="stop", reason=reason))
-                self._tell_hosts_to_stop(reason)
+                self._hosts.tell_to_stop(reason)
             case Fence(host, due):
                 if now < due:
                     return due
-                assert self._state.attempt is not None
-                await self._attendants[host].fence(self._state.attempt)
+                await self._hosts.fence(host)
             case Restart():
                 self._record(decision.decided(now))
             case EndRun(outcome, reason):
@@ -307,7 +269,7 @@ class Supervisor:
 
     async def _restart(self, decided: Decided) -> None:
         """Begin the next attempt. What stands in the way ends the run: at once, or when the other ranks have ended."""
-        elsewhere = await self._taken_elsewhere()
+        elsewhere = await self._hosts.taken_elsewhere()
         known = (self._run, self._state, decided, self._recipe, self._cluster, elsewhere)
         try:
             recipe, plan = await asyncio.to_thread(prepare_next, *known)
@@ -319,43 +281,7 @@ class Supervisor:
         self._recipe = recipe
         self._record(attempt_started(plan, recipe, time.time()))
         self._attend()
-        self._take_up()
-
-    async def _taken_elsewhere(self) -> dict[str, Taken]:
-        """What is taken on the cluster's other hosts, as far as they answer."""
-        known = self._links()
-        return await taken_elsewhere(
-            self._run, self._state, self._cluster, lambda host: known.get(host) or self._link_to(host)
-        )
-
-    def _take_up(self) -> None:
-        """Hand the current attempt's plan to the hosts; those that have it leave it at that.
-
-        A supervisor that takes a run over cannot know how far the one before it came.
-        """
-        attempt = self._state.attempt
-        if attempt is None:
-            return
-        for host in attempt.busy_hosts:
-            self._attendants[host].take_up(attempt)
-        if attempt.ready_hosts and attempt.released:
-            self._tell_hosts_to_go()
-        if attempt.told_to_stop:
-            self._tell_hosts_to_stop(attempt.stopping or "told to before")
-
-    def _tell_hosts_to_go(self) -> None:
-        attempt = self._state.attempt
-        assert attempt is not None
-        for host in attempt.busy_hosts:
-            self._attendants[host].send({"op": "go", "attempt": attempt.number})
-
-    def _tell_hosts_to_stop(self, reason: str) -> None:
-        attempt = self._state.attempt
-        assert attempt is not None
-        stacks = self._recipe.runs_python and asks_for_stacks(attempt)
-        for host in attempt.busy_hosts:
-            message = {"op": "stop", "attempt": attempt.number, "reason": reason, "stacks": stacks}
-            self._attendants[host].send(message)
+        self._hosts.take_up()
 
     def _on_stop(self, by: str) -> bool:
         """Somebody asks for the run to end; whether there is still something to end."""

@@ -55,12 +55,12 @@ def terminal() -> Iterator[Open]:
 
 
 def test_a_terminal_shows_ranks_and_progress_and_then_the_summary(tmp_path: Path, terminal: Open) -> None:
-    screen = terminal(training(tmp_path, steps=20, pace=0.05))
+    screen = terminal(training(tmp_path, steps=60, pace=0.05))
     screen.expect("NO NPU WAS FOUND")
     screen.expect(r"RUNNING for \d")
-    screen.expect(r"3  running .* \d+/20")
+    screen.expect(r"3  running .* \d+/60")
     screen.expect(r"\d+%")
-    screen.expect(r"SUCCEEDED after .*\n  steps   20 of 20, loss 1.5000 -> 20.5000")
+    screen.expect(r"SUCCEEDED after .*\n  steps   60 of 60, loss 1.5000 -> 60.5000")
     assert screen.wait() == ExitCode.OK
     assert screen.raw.count(b"\x1b[?25l") == screen.raw.count(b"\x1b[?25h")
     assert "weights identical on 4 ranks: abababababab..." in screen.text
@@ -154,8 +154,8 @@ def test_a_second_terminal_follows_the_same_run_and_its_ctrl_c_is_its_own(tmp_pa
 
 
 def test_no_colour_is_no_reason_to_draw_nothing(tmp_path: Path, terminal: Open) -> None:
-    screen = terminal(training(tmp_path, steps=20, pace=0.05), NO_COLOR="1")
-    screen.expect(r"3  running .* \d+/20")
+    screen = terminal(training(tmp_path, steps=60, pace=0.05), NO_COLOR="1")
+    screen.expect(r"3  running .* \d+/60")
     assert screen.wait() == ExitCode.OK
     assert not re.search(rb"\x1b\[[0-9;]*3[0-9]m", screen.raw)
 

@@ -36,7 +36,7 @@ while read -r target source; do
   mkdir -p "$root$target"
   mount --bind "$source" "$root$target"
 done < "$folder/shared"
-rm -rf "$root"/tmp/npu-launch-*
+rm -rf "$root"/tmp/npu-launch-* 2> /dev/null || true  # what this machine's own runs have there may change meanwhile
 mkdir -p "$root/run/sshd"
 
 # bash, and not sshd, is the first process: whatever loses its parent has to be waited for. SIGTERM ends nothing here.

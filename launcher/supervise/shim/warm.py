@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from launcher.supervise.shim.processes import start
@@ -154,7 +155,9 @@ class Template:
         return self._child.take_exec_error() or _how_it_ended(os.waitstatus_to_exitcode(status))
 
     def _send(self, message: Mapping[str, Any]) -> None:
-        self._control.sendall(json.dumps(message).encode() + b"\n")
+        """Say something to a template; one that has ended is found out when it is listened to."""
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self._control.sendall(json.dumps(message).encode() + b"\n")
 
     def _next(self) -> dict[str, Any]:
         """The next message; raises TemplateError at the end, OSError when there is none in time."""
