@@ -64,7 +64,7 @@ def _cascade(found: Verdict, words: Words) -> Iterator[str]:
         of[follower.cause].append(follower.rank)
     for cause, ranks in of.items():
         known = [rank for rank in ranks if rank is not None]
-        who = ranks_phrase(known) if len(known) == len(ranks) else words.ranks.format(len(ranks))
+        who = ranks_phrase(known) if len(known) == len(ranks) else words.so_many_ranks(len(ranks))
         yield safe_line(f"{who}  {cause}", _WIDTH)
 
 

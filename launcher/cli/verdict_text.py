@@ -61,7 +61,7 @@ def cascade_words(found: Verdict, words: Words) -> list[str]:
     parts = []
     for cause, number in counted.most_common(_CASCADES):
         ranks = [follower.rank for follower in found.cascade if follower.cause == cause]
-        who = words.ranks.format(number) if number > 1 or ranks[0] is None else words.rank.format(ranks[0])
+        who = words.so_many_ranks(number) if number > 1 or ranks[0] is None else words.rank.format(ranks[0])
         if cause == _STOPPED:
             parts.append(words.stopped.format(who))
         elif root is not None and any(part in cause for part in _WAITED):
@@ -121,7 +121,7 @@ def line_words(line: Line, attempt: int | None) -> str:
 
 
 def amount_words(amount: Amount, words: Words) -> str:
-    """`12 logs of 8 ranks, 3.4 MB`."""
+    """`logs: 12, ranks: 8, 3.4 MB`."""
     return words.read.format(amount.files, amount.ranks, size_words(amount.bytes))
 
 

@@ -22,6 +22,7 @@ class Words:
     lang: Lang
     labels: Mapping[str, str]
     rank: str
+    a_rank: str
     ranks: str
     device: str
     confidence: Mapping[str, str]
@@ -42,6 +43,10 @@ class Words:
         """A label of a verdict's line."""
         return self.labels.get(name, name)
 
+    def so_many_ranks(self, number: int) -> str:
+        """`a rank`, `6 ranks`: ranks that have no numbers to be told by."""
+        return self.a_rank if number == 1 else self.ranks.format(number)
+
     def chosen(self, english: str, chinese: str) -> str:
         """Which of two texts that say the same."""
         return chinese if self.lang is Lang.ZH and chinese else english
@@ -51,6 +56,7 @@ _ENGLISH: Final = Words(
     lang=Lang.EN,
     labels={},
     rank="rank {}",
+    a_rank="a rank",
     ranks="{} ranks",
     device="device {}",
     confidence={"high": "high confidence", "medium": "medium confidence", "low": "low confidence"},
@@ -63,7 +69,7 @@ _ENGLISH: Final = Words(
     yes="yes",
     no="no",
     perhaps="perhaps",
-    read="{} logs of {} ranks, {}",
+    read="logs: {}, ranks: {}, {}",
     more_fixes="and {} more: --explain",
     separator=": ",
 )
@@ -87,6 +93,7 @@ _CHINESE: Final = Words(
         "notes": "说明",
     },
     rank="rank {}",
+    a_rank="1 个 rank",
     ranks="{} 个 rank",
     device="设备 {}",
     confidence={"high": "置信度高", "medium": "置信度中", "low": "置信度低"},
@@ -99,7 +106,7 @@ _CHINESE: Final = Words(
     yes="是",
     no="否",
     perhaps="不确定",
-    read="{} 个日志，{} 个 rank，{}",
+    read="日志 {} 个，rank {} 个，{}",
     more_fixes="另有 {} 条：--explain",
     separator="：",
 )

@@ -114,7 +114,7 @@ def test_a_healthy_log_has_no_fault_and_that_is_no_error(tmp_path: Path, command
     log.write_text("".join(f"epoch: 1 step: {step}, loss is {1 / step}\n" for step in range(1, 50)))
     code, out, _ = command("diagnose", log)
     assert (code, "cause   no fault found" in out) == (0, True)
-    assert "read    1 logs of 0 ranks" in out
+    assert "read    logs: 1, ranks: 0" in out
 
 
 def test_a_failure_that_no_rule_knows_is_unknown_with_the_lines_that_tell_most(author: Author, command: Any) -> None:
