@@ -32,13 +32,12 @@ class VirtualNodes:
     """Hosts node-0, node-1, ... at 127.0.0.2 and up, each with a node of Ray that we keep; the first has the head.
 
     They share their files, but for sockets and the locks on what a machine has. Each but the first has processes of its
-    own (unshare(1), which needs root). `settings` are more environment variables for Ray.
+    own (unshare(1), which needs root).
     """
 
-    def __init__(self, count: int, slots: int, **settings: str) -> None:
+    def __init__(self, count: int, slots: int) -> None:
         hosts = [Host(name=f"node-{n}", address=f"127.0.0.{n + 2}", devices=slots) for n in range(count)]
         self.cluster = Cluster(name="virtual", soc="CPU", hosts=tuple(hosts))
-        self._settings = settings
         self._folder = tempfile.TemporaryDirectory(prefix="nl-ray-")
         self._address = Path(self._folder.name, hosts[0].name, "ray_current_cluster")
         self._membership = Membership(
@@ -80,7 +79,7 @@ class VirtualNodes:
                 *("--num-cpus=0", "--num-gpus=0", "--min-worker-port=0", "--max-worker-port=0"),
                 *("--dashboard-agent-listen-port=0", "--include-log-monitor=false", "--disable-usage-stats"),
             ],
-            env={**driver_environment(self._membership), **self._settings, "SOCKETS": str(make_runtime_directory())},
+            env={**driver_environment(self._membership), "SOCKETS": str(make_runtime_directory())},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
