@@ -31,7 +31,7 @@ def down(
             raise UsageError("--force without other hosts", remedy="npu-launch ps shows the runs that hold Ray")
         talk("npu-launch: Ray has ended" if take_down() else "npu-launch: no Ray of npu-launch was running")
         return 0
-    from launcher.cli.run import tell
+    from launcher.cli.output import tell
     from launcher.hosts.ways import open_reach
     from launcher.supervise.fleet.down import take_down as take_fleet_down
 

@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from launcher.cli.diagnosing import diagnosed, failed_attempt
-from launcher.cli.output import Printer, is_terminal
+from launcher.cli.output import Printer, is_terminal, warn
 from launcher.errors import NpuLaunchError, UsageError
 from launcher.logs.safe import safe_line
 
@@ -65,7 +65,6 @@ def offered_fix(run: RunDirectory, view: RunView, interrupts: Interrupts) -> Pro
 
 def carry_out(run: RunDirectory, view: RunView, proposed: Proposed) -> int:
     """Start a run again with a fix; the number of the attempt that this begins. Raises what `rerun` raises."""
-    from launcher.cli.run import warn
     from launcher.supervise.launch import rerun
 
     rerun(run, overrides=proposed.overrides, why=words_of(proposed), warn=warn)

@@ -19,6 +19,18 @@ def talk(text: str) -> None:
     Printer(sys.stderr).line(text)
 
 
+def tell(text: str) -> None:
+    """How far something is, in a line of ours."""
+    from launcher.logs.safe import safe_line
+
+    talk("\n".join(map(safe_line, f"npu-launch: {text}".split("\n"))))
+
+
+def warn(text: str) -> None:
+    """What is doubtful, in a line of ours."""
+    tell(f"warning: {text}")
+
+
 def complain(text: str) -> None:
     """An error, of which every line is made harmless: it may quote what somebody typed or a file holds."""
     from launcher.logs.safe import safe_line

@@ -41,7 +41,8 @@ def rerun(
     from launcher.cli.delegation import elsewhere
     from launcher.cli.fixes import numbered_fix, words_of
     from launcher.cli.interrupts import Interrupts
-    from launcher.cli.run import line_of, preflight_of, tell_detached, warn
+    from launcher.cli.output import warn
+    from launcher.cli.run import line_of, preflight_of, tell_detached
     from launcher.runs.store import find_run
     from launcher.supervise.fleet.relaunch import Look
     from launcher.supervise.followed_record import settle
@@ -85,7 +86,7 @@ def rerun(
 def _bring_up(run: RunDirectory, away: Away | None, look: Look) -> None:
     """Have the hosts of a run on several up again; nothing for any other run, and for one that is alive."""
     from launcher.cli.clusters import interruptible
-    from launcher.cli.run import tell
+    from launcher.cli.output import tell
     from launcher.hosts.ways import open_reach
     from launcher.specs import load_cluster
     from launcher.supervise.fleet.relaunch import be_up_here, bring_home_up

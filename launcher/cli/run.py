@@ -58,6 +58,7 @@ def run(
     restarts, 130 interrupted.
     """
     from launcher.cli.interrupts import Interrupts
+    from launcher.cli.output import put, warn
     from launcher.logs.keeping.limits import kept
     from launcher.supervise.detached import start_sweep
     from launcher.supervise.launch import preview, start
@@ -67,7 +68,6 @@ def run(
     kept()  # a mistake in it would be found by nobody later on
     loaded, resolved = resolve(recipe, cluster, overrides(set_ or (), max_restarts, auto_fix), env or ())
     if dry_run:
-        from launcher.cli.output import put
         from launcher.planning.rendering import render_text
 
         put(render_text(preview(loaded, resolved, name)).rstrip("\n"))
@@ -95,6 +95,7 @@ def _run_on_hosts(
     from launcher.cli.clusters import interruptible
     from launcher.cli.delegation import elsewhere
     from launcher.cli.interrupts import Interrupts
+    from launcher.cli.output import tell, warn
     from launcher.hosts.ways import open_reach
     from launcher.supervise.fleet.launch import launch
 
@@ -113,16 +114,9 @@ def _run_on_hosts(
         return int(attach(run, interrupts, since=1))
 
 
-def tell(text: str) -> None:
-    """Say on stderr how far something is, in a line."""
-    from launcher.cli.output import talk
-    from launcher.logs.safe import safe_line
-
-    talk("\n".join(map(safe_line, f"npu-launch: {text}".split("\n"))))
-
-
 def line_of(interrupts: Interrupts) -> Line:
     """A place in line for devices that says on stderr whom it waits for, and that a signal leaves."""
+    from launcher.cli.output import tell
     from launcher.supervise.line import Line
 
     return Line(tell, interrupts)
@@ -133,11 +127,6 @@ def preflight_of(option: str | None) -> Preflight | None:
     from launcher.specs.choices import Preflight
 
     return None if option is None else Preflight(option)
-
-
-def warn(text: str) -> None:
-    """Say on stderr what is doubtful, in a line."""
-    tell(f"warning: {text}")
 
 
 def overrides(sets: Sequence[str], max_restarts: int | None, auto_fix: str | None = None) -> list[str]:

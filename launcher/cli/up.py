@@ -56,8 +56,7 @@ def up(
 
 def _up(cluster: Cluster, named: str, *, accept_host_keys: bool) -> int:
     from launcher.cli.clusters import interruptible
-    from launcher.cli.output import talk
-    from launcher.cli.run import tell
+    from launcher.cli.output import talk, tell
     from launcher.cli.wording import count
     from launcher.hosts.ways import open_reach
     from launcher.supervise.fleet.up import bring_up
@@ -89,7 +88,7 @@ def _follow(fleet: Fleet) -> None:
 
 def _accept(cluster: Cluster, reach: Ways) -> None:
     """Put unknown keys on record. Raises HostKeyError for a key that was not agreed to, or is not that on record."""
-    from launcher.cli.run import tell
+    from launcher.cli.output import tell
     from launcher.hosts.ssh.problems import HostKeyError
     from launcher.supervise.fleet.asking import refuse, sort_out
 
@@ -99,8 +98,7 @@ def _accept(cluster: Cluster, reach: Ways) -> None:
 
 def _agreed(key: NewHostKey) -> bool:
     """Show a key, and whether it is to be believed: who sits at a terminal is asked, else the option is the answer."""
-    from launcher.cli.output import Printer, is_terminal
-    from launcher.cli.run import tell
+    from launcher.cli.output import Printer, is_terminal, tell
 
     tell(f"{key.host}: {key.known_as} has the key {key.kind} {key.fingerprint}, new in {key.file}")
     if not (is_terminal(sys.stdin) and is_terminal(sys.stderr)):
