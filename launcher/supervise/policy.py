@@ -173,11 +173,15 @@ def _fences(state: RunState, attempt: AttemptState, recipe: Recipe) -> Iterator[
 
 
 def _stops(state: RunState, attempt: AttemptState, recipe: Recipe) -> Iterator[StopAttempt]:
-    """When a gang is to stop because the lease of a host that cannot be reached has ended its ranks there by then."""
-    if recipe.gang and attempt.released:
-        for host, unwell in sorted(state.unwell_hosts.items()):
-            if unwell.heard is not None and host in attempt.busy_hosts:
-                yield StopAttempt(f"host {host} cannot be reached", unwell.heard + recipe.lease)
+    """When a gang is to stop where it can be told to, because a host that cannot be reached has no ranks any more.
+
+    Its lease has ended them there by then.
+    """
+    silent = {host: unwell.heard for host, unwell in sorted(state.unwell_hosts.items()) if unwell.heard is not None}
+    if recipe.gang and attempt.released and not attempt.busy_hosts <= silent.keys():
+        for host, heard in silent.items():
+            if host in attempt.busy_hosts:
+                yield StopAttempt(f"host {host} cannot be reached", heard + recipe.lease)
 
 
 def _reason_to_stop(state: RunState, attempt: AttemptState, recipe: Recipe) -> str | None:

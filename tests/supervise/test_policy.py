@@ -350,6 +350,11 @@ def test_a_gang_stops_when_the_lease_of_a_host_that_cannot_be_reached_has_run_ou
     assert decision(GROUP, *silent, told) == Fence("h1", 100 + GROUP.lease + GROUP.grace + 2)
 
 
+def test_nobody_is_told_to_stop_when_no_host_can_be_reached() -> None:
+    silent = [HostUnreachable(time=110, host=host, heard=100) for host in ("h0", "h1")]
+    assert decision(GROUP, *begun(), *silent) == Fence("h0", 100 + GROUP.lease + GROUP.grace + 2)
+
+
 def test_independent_ranks_go_on_when_a_host_cannot_be_reached_until_it_is_fenced() -> None:
     silent = [*begun(), HostUnreachable(time=110, host="h1", heard=100)]
     assert decision(INDEPENDENT, *silent) == Fence("h1", 100 + INDEPENDENT.lease + INDEPENDENT.grace + 2)
