@@ -152,10 +152,10 @@ class _Piped:
         return data, b""
 
     def send(self, data: bytes) -> None:
-        raise NotImplementedError
+        raise AssertionError("who follows logs types nothing")
 
     def resize(self, window: Window) -> None:
-        raise NotImplementedError
+        raise AssertionError("what is followed without a terminal has no size")
 
     def code(self) -> int:
         return self._process.wait()
