@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -16,7 +16,6 @@ _TOTAL: Final = 24 << 20  # bytes of text that are looked at in all
 _MOST: Final = 512 << 10  # of one log: its end
 _FILES: Final = 256
 _LONGEST: Final = 4 << 10  # bytes of a line that count
-_BLOCK: Final = 1 << 20
 _OF_RANKS: Final = (Source.STDOUT, Source.PLOG, Source.FRAMEWORK, Source.SCHEDULER, Source.DEVICE)
 _SEVERAL: Final = -1  # ranks that say the same
 
@@ -98,9 +97,9 @@ def _ending(file: LogFile, most: int) -> Iterator[_Line]:
 
     size = text_size(file.path) or 0
     with open_log(file.path) as log:
-        begin = max(size - most, 0)
-        log.seek(begin)
+        log.seek(max(size - most, 0))
         text = log.read(most)
+        begin = log.tell() - len(text)  # behind a gap, perhaps
     if begin:
         cut = text.find(b"\n") + 1
         begin, text = begin + cut, text[cut:]
@@ -114,16 +113,8 @@ def _ending(file: LogFile, most: int) -> Iterator[_Line]:
 
 def _number(path: Path, offset: int) -> int:
     """The number of the line that begins at an offset."""
-    from launcher.logs.packed import open_log
+    from launcher.logs.blocks import blocks
 
-    with suppress(OSError), open_log(path) as log:
-        return 1 + sum(block.count(b"\n") for block in _blocks(iter(lambda: log.read(_BLOCK), b""), offset))
+    with suppress(OSError):
+        return 1 + sum(block.count(b"\n") for _, block in blocks(path, 0, offset))
     return 1
-
-
-def _blocks(blocks: Iterable[bytes], most: int) -> Iterator[bytes]:
-    for block in blocks:
-        yield block[:most]
-        most -= len(block)
-        if most <= 0:
-            return

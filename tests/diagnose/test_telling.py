@@ -7,6 +7,7 @@ from pathlib import Path
 
 from launcher.diagnose.telling import telling_lines
 from launcher.logs.record import LogFile, Source
+from launcher.logs.trimming import trim
 
 
 def log(folder: Path, rank: int, *lines: str, source: Source = Source.STDOUT) -> LogFile:
@@ -64,3 +65,11 @@ def test_a_log_that_is_gone_is_passed_over(tmp_path: Path) -> None:
     assert told([gone, log(tmp_path / "bad", 1, "wrench failed to turn")]) == [
         ("bad/1.log", 1, "wrench failed to turn")
     ]
+
+
+def test_a_line_behind_a_gap_has_the_number_that_an_editor_gives_it(tmp_path: Path) -> None:
+    lines = [f"step {number}, loss 0.5 and some more text to fill the line" for number in range(60_000)]
+    file = log(tmp_path / "bad", 0, *lines, "wrench failed to turn")
+    trim(file.path, 1 << 20)
+    seen_by_editors = file.path.read_bytes().count(b"\n")
+    assert told([file]) == [("bad/0.log", seen_by_editors, "wrench failed to turn")]

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from launcher.logs.gaps import GapReader, has_gap, stored_bytes
+from launcher.logs.grammar import read_records
 from launcher.logs.packed import open_log
+from launcher.logs.pattern import Pattern
+from launcher.logs.scan import Scanner, matching_lines
 from launcher.logs.tail import Tail
 from launcher.logs.trimming import trim
 
@@ -111,3 +114,11 @@ def test_no_link_is_followed(flood: Path) -> None:
     link.symlink_to(flood)
     with pytest.raises(OSError, match="symbolic"):
         trim(link, MIB)
+
+
+def test_lines_behind_a_gap_have_the_numbers_that_an_editor_gives_them(flood: Path) -> None:
+    trim(flood, MIB)
+    seen_by_editors = flood.read_bytes().count(b"\n")
+    scanned = list(matching_lines(flood, Scanner([Pattern("nothing new here")])))
+    assert scanned[-1].number == seen_by_editors
+    assert [record.line for record in read_records(flood)][-1] == seen_by_editors
