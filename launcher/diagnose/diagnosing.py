@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 from launcher.diagnose.context import Context
 from launcher.diagnose.diagnosis import Counts, Diagnosis
 from launcher.diagnose.finding import Finding, Role
-from launcher.diagnose.matching import find_in_text
-from launcher.diagnose.root import UNKNOWN, Death, FactReader, Facts, RootCause, root_cause
+from launcher.diagnose.root import UNKNOWN, Death, Facts, RootCause, root_cause
 from launcher.diagnose.root.extents import extents
 from launcher.diagnose.rule import Bilingual
 from launcher.diagnose.rulebook import Rulebook
@@ -52,17 +51,6 @@ def diagnose_folder(
 def diagnose_files(files: Sequence[LogFile], rules: Rulebook, context: Context | None = None) -> Diagnosis:
     """What broke first by these logs."""
     return _diagnosed(files, rules, context or Context(), Facts())
-
-
-def diagnose_text(
-    text: str, rules: Rulebook, context: Context | None = None, *, name: str = "-", source: Source = Source.STDOUT
-) -> Diagnosis:
-    """What broke first by a text that is no file, such as standard input; `name` is what evidence calls it."""
-    reader = FactReader()
-    findings = find_in_text(text, rules, context, name=name, source=source, watch=reader)
-    root = root_cause(findings, Facts((), tuple(reader.facts)))
-    counts = Counts(1, len(text.encode(errors="surrogateescape")), _ranks_of(findings))
-    return _told(root, findings, rules, counts)
 
 
 def _diagnosed(

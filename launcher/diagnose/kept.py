@@ -8,7 +8,7 @@ from pathlib import Path
 
 from launcher.diagnose.verdict import Verdict
 from launcher.errors import NpuLaunchError
-from launcher.runs.record import Lock, is_held
+from launcher.runs.record import Lock
 from launcher.runs.store import RunDirectory, write_file
 
 
@@ -18,11 +18,6 @@ def kept(run: RunDirectory, attempt: int) -> Verdict | None:
         return Verdict.model_validate_json(run.layout.attempt(attempt).diagnosis.read_bytes())
     except (OSError, ValueError):
         return None
-
-
-def is_under_way(run: RunDirectory, attempt: int) -> bool:
-    """Whether somebody on this machine is about it now."""
-    return is_held(_lock(run, attempt))
 
 
 def make_once(run: RunDirectory, attempt: int, make: Callable[[], Verdict]) -> Verdict:

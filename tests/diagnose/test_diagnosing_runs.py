@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from launcher.diagnose.diagnosing import diagnose_run, diagnose_text
+from launcher.diagnose.diagnosing import diagnose_files, diagnose_run
 from launcher.diagnose.finding import Category, Confidence
 from launcher.diagnose.loading import rulebook
 from launcher.diagnose.root import UNKNOWN, Order, RootCause
-from launcher.logs.record import Source
+from launcher.logs.record import LogFile, Source
 from launcher.runs.events import ClockMeasured, Event
 from tests.diagnose.scenarios import said
 from tests.diagnose.scenarios.job import Job
@@ -119,10 +119,12 @@ def test_a_suggestion_names_the_rank_that_the_others_asked_for(tmp_path: Path) -
     assert any("--rank 5" in text for each in found.suggestions for text in each.change.values())
 
 
-def test_a_text_alone_names_whom_its_rank_waited_for() -> None:
+def test_a_log_alone_names_whom_its_rank_waited_for(tmp_path: Path) -> None:
     job = Job()
     said.notify_timeout(job, 1, 1900, 5)
-    root = diagnose_text("\n".join(job.outputs[1]), rulebook(), source=Source.STDOUT).root
+    path = tmp_path / "output.txt"
+    path.write_text("\n".join(job.outputs[1]))
+    root = diagnose_files([LogFile(path, path.name, Source.STDOUT)], rulebook()).root
     assert root is not None
     assert (root.rank, root.cause) == (5, "hccl_notify_wait_timeout")
 

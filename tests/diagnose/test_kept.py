@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from launcher.diagnose.diagnosis import Diagnosis
-from launcher.diagnose.kept import is_under_way, keep, kept, make_once
+from launcher.diagnose.kept import keep, kept, make_once
 from launcher.diagnose.loading import rulebook
 from launcher.diagnose.verdict import Subject, Verdict
 from launcher.diagnose.wording import verdict
@@ -47,12 +47,10 @@ def test_two_who_want_it_at_once_make_it_once(run: RunDirectory) -> None:
     for thread in threads:
         thread.start()
     assert begun.wait(10)
-    assert is_under_way(run, 1)
     go_on.set()
     for thread in threads:
         thread.join(10)
     assert (made, found) == ([1], [healthy()] * 2)
-    assert not is_under_way(run, 1)
 
 
 def test_what_cannot_be_read_any_more_is_made_anew(run: RunDirectory) -> None:
