@@ -8,37 +8,33 @@ data folder or a checkpoint cannot be used, and one line on stderr says why.
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from deeplabv3.data import open_dataset
-from deeplabv3.environment import read_environment
-from deeplabv3.errors import RecipeError
-from deeplabv3.options import parse_options
-from deeplabv3.sampling import Sampling
+sys.path.insert(1, str(Path(__file__).resolve().parents[1]))
+
+from deeplabv3.options import Options
+from training import script
+from training.sampling import Sampling
+from training.segmentation.data import open_dataset
+
+if TYPE_CHECKING:
+    from deeplabv3.task import DeepLabTask
 
 
-def main(argv: Sequence[str]) -> int:
-    try:
-        # MindSpore takes seconds to import, so whatever can be wrong without it is looked at first.
-        options, environment = parse_options(argv), read_environment(os.environ)
-        if environment.is_scheduler:
-            from deeplabv3.group import serve_as_scheduler
+def prepare(options: Options, ranks: int) -> Callable[[], DeepLabTask]:
+    dataset = open_dataset(options)
+    sampling = Sampling(dataset.train_images, options.batch_size, ranks, options.accumulation, options.seed)
 
-            serve_as_scheduler()
-            return 0
-        dataset = open_dataset(options)
-        sampling = Sampling(
-            dataset.train_images, options.batch_size, environment.ranks, options.accumulation, options.seed
-        )
-        from deeplabv3.run import train
+    def task() -> DeepLabTask:
+        from deeplabv3.task import DeepLabTask
 
-        return train(options, environment, dataset, sampling)
-    except RecipeError as error:
-        print(f"train.py: error: {error}", file=sys.stderr, flush=True)
-        return 2
+        return DeepLabTask(options, sampling, dataset)
+
+    return task
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(script.run(Options, prepare, sys.argv[1:], __doc__))

@@ -1,14 +1,15 @@
-"""The recipe's modules, importable as its script sees them, and the script itself."""
+"""The recipes' modules, importable as their scripts see them."""
 
 import sys
 from pathlib import Path
 
 import pytest
 
-_RECIPE = Path(__file__).parents[2] / "recipes" / "resnext"
-sys.path.insert(0, str(_RECIPE))
+_RECIPES = Path(__file__).parents[2] / "recipes"
+sys.path += [str(_RECIPES), *(str(folder) for folder in sorted(_RECIPES.iterdir()) if (folder / "train.py").is_file())]
 
 
 @pytest.fixture
-def train_script() -> str:
-    return str(_RECIPE / "train.py")
+def recipes() -> Path:
+    """The folder of the shipped recipes."""
+    return _RECIPES

@@ -1,0 +1,1 @@
+"""What the recipes' scripts share, whatever they train; without a framework but for `on_mindspore`."""

@@ -1,0 +1,134 @@
+"""A training run, from the first step to the evaluation of the trained network."""
+
+from __future__ import annotations
+
+import itertools
+import time
+
+from training import console
+from training.checkpoint_folder import CheckpointFolder
+from training.console import say
+from training.environment import Environment
+from training.errors import RecipeError
+from training.on_mindspore import checkpoint, device, group, scaling
+from training.on_mindspore.evaluator import say_evaluation
+from training.on_mindspore.group import Group
+from training.on_mindspore.optimizer import build_optimizer
+from training.on_mindspore.step import StepResult, TrainStep
+from training.on_mindspore.task import Task
+from training.schedule import Schedule
+
+
+class LossNotFinite(Exception):
+    """The loss became NaN or infinite; the text is the line MindSpore's LossMonitor prints."""
+
+
+def train(task: Task, environment: Environment) -> int:
+    """Train as the task's options say and return the exit code: 0 when trained, 1 when the loss became NaN or infinite.
+
+    Raises RecipeError if the checkpoint to resume from, or the folder for new ones, cannot be used.
+    """
+    device.prepare(task.options, environment)
+    members = group.join(environment)
+    # Leaving is for ends that all ranks reach together. A rank that fails alone just dies: its peers wait for it in a
+    # collective, and whoever supervises them must see a death, not a farewell.
+    try:
+        run = _Run(task, members)
+    except RecipeError:
+        members.leave()
+        raise
+    try:
+        run.to_the_end()
+    except LossNotFinite as end:
+        say(str(end))
+        members.leave()
+        return 1
+    members.leave()
+    return 0
+
+
+class _Run:
+    def __init__(self, task: Task, members: Group):
+        self.task, self.options, self.group = task, task.options, members
+        self.steps_per_epoch = task.sampling.steps_per_epoch
+        self.step = 0  # of the whole run, over epochs
+        self.last_step = self.options.epochs * self.steps_per_epoch
+        self.skipped = 0
+        options = self.options
+        self.network = task.network()
+        schedule = Schedule(
+            options.schedule,
+            self.last_step,
+            options.learning_rate,
+            options.end_learning_rate,
+            options.warmup_steps,
+            options.power,
+        )
+        optimizer = build_optimizer(self.network, schedule.rates(), options)
+        self.scaler = scaling.build_scaler(options)
+        self.state = [
+            *self.network.get_parameters(),
+            *optimizer.moments,
+            optimizer.global_step,
+            *scaling.state(self.scaler),
+        ]
+        self.checkpoints = None
+        if options.checkpoint_dir:  # on all ranks: a folder that cannot be made stops them alike
+            self.checkpoints = CheckpointFolder(options.checkpoint_dir, options.keep_checkpoints)
+        if options.resume_from:
+            self._resume()
+        self.evaluation = task.build_evaluation(self.network)
+        self.train_step = TrainStep(
+            self.network, task.build_criterion(), optimizer, self.scaler, options.accumulation, members.ranks
+        )
+
+    def to_the_end(self) -> None:
+        """Train from the current step to the last, or to `--stop_at_step`."""
+        options, spe = self.options, self.steps_per_epoch
+        say(console.training(options.epochs, spe, options.batch_size, self.group.ranks))
+        last_step = min(self.last_step, options.stop_at_step or self.last_step)
+        while self.step < last_step:
+            epoch = self.step // spe + 1
+            self._train_epoch(epoch, min(epoch * spe, last_step))
+            if self.step == epoch * spe < self.last_step and options.eval_every and epoch % options.eval_every == 0:
+                self._evaluate(epoch)
+        if self.step == self.last_step:
+            self._evaluate(options.epochs)
+        say(console.weights(checkpoint.weights_hash(self.network), self.step))
+
+    def _train_epoch(self, epoch: int, until: int) -> None:
+        """Train from the current step to step `until`, both of this epoch (numbered from 1)."""
+        options, before = self.options, (epoch - 1) * self.steps_per_epoch
+        started, first = time.perf_counter(), self.step
+        batches = iter(self.task.micro_batches(epoch, self.group.rank, first - before, until - before))
+        while self.step < until:
+            result = self.train_step(itertools.islice(batches, options.accumulation))
+            self.step += 1
+            self._report(epoch, self.step - before, result)
+            due = options.checkpoint_every and self.step % options.checkpoint_every == 0
+            if due or self.step in (self.last_step, options.stop_at_step):
+                self._save()
+        say(console.epoch_time(time.perf_counter() - started, self.step - first))
+
+    def _report(self, epoch: int, step: int, result: StepResult) -> None:
+        if result.updated:
+            say(console.loss(epoch, step, result.loss))
+            return
+        # A scale of 1 is no scale: what overflows without one is not finite to begin with.
+        if not scaling.is_dynamic(self.scaler) or result.loss_scale == 1.0:
+            raise LossNotFinite(console.not_finite(epoch, step))
+        self.skipped += 1
+        say(console.skipped(epoch, step, result.loss_scale, self.skipped))
+
+    def _evaluate(self, epoch: int) -> None:
+        say_evaluation(self.task, self.evaluation(self.group), self.group, epoch)
+
+    def _save(self) -> None:
+        if self.checkpoints is not None and self.group.rank == 0:
+            path = checkpoint.save(self.checkpoints, self.step, self.state, self.task.facts())
+            say(console.checkpoint_saved(path, self.step))
+
+    def _resume(self) -> None:
+        self.step = checkpoint.load(self.options.resume_from, self.state, self.task.facts())
+        say(console.resumed(self.options.resume_from, self.step))
+        say(console.weights(checkpoint.weights_hash(self.network), self.step))
