@@ -27,6 +27,9 @@ _APART = [
     "sh",
 ]
 
+# Ray gives up a node that has not answered for 15 s, which on a machine that starts many takes no fault.
+_PATIENT = {"RAY_health_check_failure_threshold": "40"}
+
 
 class VirtualNodes:
     """Hosts node-0, node-1, ... at 127.0.0.2 and up, each with a node of Ray that we keep; the first has the head.
@@ -79,13 +82,14 @@ class VirtualNodes:
                 *("--num-cpus=0", "--num-gpus=0", "--min-worker-port=0", "--max-worker-port=0"),
                 *("--dashboard-agent-listen-port=0", "--include-log-monitor=false", "--disable-usage-stats"),
             ],
-            env={**driver_environment(self._membership), "SOCKETS": str(make_runtime_directory())},
+            env={**driver_environment(self._membership), **_PATIENT, "SOCKETS": str(make_runtime_directory())},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
         if inside is None:
             self._nodes[name] = node
+            wait_for(lambda: _has_raylet(node.pid), f"the raylet of {name} is there", 120)  # one at a time
         else:
             self._again.append(node)
         if is_head:
@@ -157,4 +161,10 @@ class VirtualNodes:
 def _is_shim(process: psutil.Process) -> bool:
     with suppress(psutil.NoSuchProcess):
         return any(part.endswith("/supervise/shim") for part in process.cmdline())
+    return False
+
+
+def _has_raylet(pid: int) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return any(process.name() == "raylet" for process in psutil.Process(pid).children(recursive=True))
     return False

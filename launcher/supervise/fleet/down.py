@@ -96,18 +96,19 @@ class _Down:
         runs = self._runs(ats)
         if not runs:
             return
-        if not force:
+        alive = sorted(runs.keys() - self._over(runs, ats))
+        if alive and not force:
             raise UsageError(
-                f"runs are on {self._cluster.name}: {', '.join(sorted(runs))}",
+                f"runs are on {self._cluster.name}: {', '.join(alive)}",
                 expected="a cluster without runs",
                 remedy="npu-launch stop RUN, or npu-launch down --force, which stops them",
             )
-        for run, hosts in runs.items():
+        for run in alive:
             self._tell(f"stopping {run}")
-            for host in hosts:
+            for host in runs[run]:
                 argv = [*ats[host].command, "-m", "launcher.cli.main", "stop", "--", run]
                 self._reaches[host].run(argv, timeout=_STOP)
-        for run, hosts in self._runs(ats).items():  # their home is lost, and their shims would wait for it
+        for run, hosts in self._runs(ats).items():  # their home is lost or is done, and their shims would wait for it
             for host in hosts:
                 ask(self._reaches[host], ats[host], "fleet.dismiss", run, timeout=_LOOK)
         deadline = time.monotonic() + _LEAVE
@@ -129,6 +130,14 @@ class _Down:
             for run in there.alive:
                 runs.setdefault(run, []).append(name)
         return runs
+
+    def _over(self, runs: dict[str, list[str]], ats: dict[str, At]) -> set[str]:
+        """The runs that some host knows to be over: another's copy of the record may lack the end for a while."""
+        hosts = [host for host in self._cluster.hosts if host.name in ats]
+        answers = everywhere(
+            lambda host: ask(self._reaches[host.name], ats[host.name], "fleet.over", *runs, timeout=_LOOK), hosts
+        )
+        return {str(run) for answer in sort_out(answers)[0].values() for run in answer["over"]}
 
     def _look(self, at: At) -> There:
         return there_of(at.host, ask(self._reaches[at.host], at, "fleet.there", self._id, timeout=_LOOK))

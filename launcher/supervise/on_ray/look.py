@@ -16,16 +16,18 @@ from ray._private.state import GlobalState
 from ray._private.utils import check_version_info
 from ray._raylet import GcsClient, GcsClientOptions  # type: ignore[attr-defined]
 
+from launcher.supervise.on_ray.remote import answers
+
 
 def main() -> None:
     """Entry point: ADDRESS."""
-    address = sys.argv[1]
+    address, told = sys.argv[1], answers()
     logging.disable(logging.WARNING)
     check_version_info(usage_lib.get_cluster_metadata(GcsClient(address=address)), "this host")
     state: Any = GlobalState()  # type: ignore[no-untyped-call]
     options = GcsClientOptions.create(address, None, allow_cluster_id_nil=True, fetch_cluster_id_if_nil=False)
     state._initialize_global_state(options)
-    print(json.dumps(sorted(node["NodeManagerAddress"] for node in state.node_table() if node["Alive"])))
+    print(json.dumps(sorted(node["NodeManagerAddress"] for node in state.node_table() if node["Alive"])), file=told)
 
 
 if __name__ == "__main__":

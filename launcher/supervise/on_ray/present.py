@@ -13,17 +13,20 @@ import time
 
 import ray
 
+from launcher.supervise.on_ray.remote import answers
+
 _PAUSE = 0.2  # seconds between looks
 
 
 def main() -> None:
     """Entry point: ADDRESS."""
+    told = answers()
     ray.init(address=sys.argv[1], log_to_driver=False, logging_level=logging.CRITICAL)
     before: list[str] | None = None
     while True:
         now = sorted(node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"])  # type: ignore[no-untyped-call]
         if now != before:
-            print(json.dumps(now), flush=True)
+            print(json.dumps(now), file=told)
         before = now
         time.sleep(_PAUSE)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping
+from typing import TextIO
 
 from launcher.errors import ExitCode, NpuLaunchError
 
@@ -25,3 +27,10 @@ def reply(work: Callable[..., Awaitable[Answer]]) -> None:
         answer, code = {"error": str(error)}, error.exit_code
     print(json.dumps(answer, ensure_ascii=False))
     sys.exit(code)
+
+
+def answers() -> TextIO:
+    """Standard output for answers alone, line by line: what Ray prints goes to standard error from now on."""
+    ours = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return ours
