@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -17,6 +18,32 @@ from launcher.runs.store import runtime_path
 
 for _name in ("COLUMNS", "LINES"):  # of the terminal that the tests are started from: commands ask their own
     os.environ.pop(_name, None)
+
+# Files whose tests take minutes, the longest first: begun late, they would have the last word alone.
+_LONG = (
+    "fleet/test_mishaps.py",
+    "fleet/test_losses.py",
+    "test_mindspore_end_to_end.py",
+    "supervise/test_twenty_nodes.py",
+    "fleet/test_other_sites.py",
+    "faults/test_supervision_faults.py",
+    "faults/test_pairs.py",
+    "supervise/test_spread.py",
+    "fleet/",
+    "recipes/",
+    "supervise/test_leases.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, where files are handed to several processes."""
+    tests = Path(__file__).parent
+
+    def turn(item: pytest.Item) -> int:
+        place = item.path.relative_to(tests).as_posix()
+        return next((turn for turn, long in enumerate(_LONG) if place.startswith(long)), len(_LONG))
+
+    items.sort(key=turn)
 
 
 @pytest.fixture
@@ -37,6 +64,23 @@ def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         shutil.rmtree(runtime, ignore_errors=True)
     assert not left, f"still running: {left}"
     assert not sockets, f"still there: {sockets}"
+
+
+@pytest.fixture(scope="session")
+def torch_python() -> str:
+    """An interpreter with PyTorch: the one that NPU_LAUNCH_TEST_TORCH names, else this one.
+
+    Where neither has it the test is skipped; with CI=true it fails.
+    """
+    named = os.environ.get("NPU_LAUNCH_TEST_TORCH")
+    python = named or sys.executable
+    looked = "import importlib.util, sys; sys.exit(importlib.util.find_spec('torch') is None)"
+    if subprocess.run([python, "-c", looked], capture_output=True).returncode:
+        reason = f"no PyTorch in {python}; NPU_LAUNCH_TEST_TORCH names a Python that has it"
+        assert not named, reason
+        assert os.environ.get("CI") != "true", reason
+        pytest.skip(reason)
+    return python
 
 
 class SmallDisk:

@@ -88,7 +88,8 @@ def test_a_host_without_power_is_noticed_and_its_ranks_start_on_the_spare(site: 
     site.machines["node-2"].boot()  # with an empty disk: it is brought up like a new one
     up = site.npu_launch("up", CLUSTER)
     assert up.code == ExitCode.OK, up.err
-    assert site.npu_launch("rerun", run).code == ExitCode.OK
+    again = site.npu_launch("rerun", run)
+    assert again.code == ExitCode.OK, again.err + site.tail(run)
     assert site.state(run).attempts[-1].hosts == {"node-1", "node-2"}
 
 
@@ -110,7 +111,8 @@ def test_ranks_on_a_host_that_is_cut_off_end_with_their_lease_and_it_is_welcome_
     cut.heal()
     up = site.npu_launch("up", CLUSTER)
     assert up.code == ExitCode.OK, up.err
-    assert site.npu_launch("rerun", run).code == ExitCode.OK
+    again = site.npu_launch("rerun", run)
+    assert again.code == ExitCode.OK, again.err + site.tail(run)
     assert site.state(run).attempts[-1].hosts == {"node-1", "node-2"}
 
 

@@ -120,6 +120,17 @@ def test_the_ports_of_a_recipe_are_left_out_of_its_block() -> None:
     assert foresee_block(recipe(env={"HCCL_IF_BASE_PORT": str(first + 20)}), cluster(), "x") != first
 
 
+def test_a_block_that_a_recipe_names_is_claimed_beside_the_run_s_own_and_refused_when_another_run_has_it() -> None:
+    named = recipe(ranks=1, env={"HCCL_IF_BASE_PORT": "20512"})
+    with claim_devices(named, cluster()) as first:
+        own = first.allot(named, cluster(), "x").block
+        assert own != 20512
+        assert {Path(path).name for path in first.descriptors} == {"device-0", f"ports-{own}", "ports-20512"}
+        with claim_devices(named, cluster()) as second, pytest.raises(InfrastructureError, match="another run's"):
+            second.allot(named, cluster(), "y")
+        assert foresee_block(named, cluster(), "x") == own  # its own claim is in nobody's way
+
+
 def test_a_restart_keeps_the_devices_that_the_run_holds(folder: Path) -> None:
     shim = Claims()
     assert shim.take([f"{folder}/device-{device}" for device in (4, 5, 6, 7)], "mine") is None

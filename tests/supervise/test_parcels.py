@@ -86,3 +86,8 @@ def test_ranks_read_their_snapshot_of_code_and_the_checkpoint(tmp_path: Path, mo
     ranks = [{"argv": ["python", f"{tmp_path}/code/d1/job/train.py", "--data", "/data"]}] * 2
     assert belongings({"ranks": ranks, "services": [], "resume_from": "/ckpt/8"}) == (f"{tmp_path}/code/d1", "/ckpt/8")
     assert belongings({"ranks": [{"argv": ["/nfs/job/run.sh"]}], "services": [], "resume_from": None}) == ()
+
+
+def test_independent_ranks_read_each_its_own_checkpoint() -> None:
+    ranks = [{"argv": ["run"], "resume_from": path} for path in ("/ckpt/0/8", None, "/ckpt/2/4")]
+    assert belongings({"ranks": ranks, "services": [], "resume_from": None}) == ("/ckpt/0/8", "/ckpt/2/4")

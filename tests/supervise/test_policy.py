@@ -200,6 +200,18 @@ def test_where_no_log_tells_steps_a_new_checkpoint_is_progress() -> None:
     assert isinstance(decision(recipe, *new), Restart)
 
 
+def test_a_new_checkpoint_of_one_of_several_independent_ranks_is_progress() -> None:
+    recipe = job(4, max_restarts=9)
+
+    def resumed(number: int, *checkpoints: str) -> list[Event]:
+        first, *rest = failed(number)
+        return [first.model_copy(update={"own_checkpoints": checkpoints}), *rest]
+
+    before = [*failed(), restarted(), *resumed(2, "1/7.ckpt", "2/7.ckpt"), restarted()]
+    assert isinstance(decision(recipe, *before, *resumed(3, "2/7.ckpt")), EndRun)
+    assert isinstance(decision(recipe, *before, *resumed(3, "1/7.ckpt", "2/8.ckpt")), Restart)
+
+
 def test_a_new_checkpoint_is_progress_even_where_logs_tell_steps() -> None:
     recipe = job(4, max_restarts=9)
     step = Progressed(time=15, attempt=1, step=7)

@@ -38,12 +38,12 @@ def machine(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 
 
 def planned(machine: Path, *, cann: Path | None = None, address: str = "127.0.0.1", **more: Any) -> LaunchPlan:
-    soc = more.pop("soc", "Ascend910B3")
+    soc, attempt = more.pop("soc", "Ascend910B3"), more.pop("attempt", 1)
     values = {"name": "job", "framework": "plain", "ranks": 2, "script": "t.py", "relative_to": str(machine)}
-    host = Host(name="a", address=address, devices=2)
+    host = Host(name="a", address=address, devices=more.get("ranks", 2))
     cluster = Cluster(name="lab", soc=soc, hosts=(host,), cann=None if cann is None else str(cann))
     return plan_attempt(
-        recipe_from_mapping(values | more), cluster, example_run("job"), 1, Allotment(frozenset(), 20480)
+        recipe_from_mapping(values | more), cluster, example_run("job"), attempt, Allotment(frozenset(), 20480)
     )
 
 
@@ -80,6 +80,28 @@ def test_a_cann_that_does_not_work_is_refused(machine: Path) -> None:
     (machine / "cann/set_env.sh").write_text("echo broken; false\n")
     with pytest.raises(PreflightError, match=r"sourcing .* failed"):
         planned(machine, cann=machine / "cann")
+
+
+def test_each_independent_rank_goes_on_from_the_newest_checkpoint_of_its_own(machine: Path) -> None:
+    checkpoint = {"dir": str(machine / "c" / "{rank}"), "resume_arg": "resume"}
+    for number, (rank, step) in enumerate([(0, 4), (1, 9), (1, 2), (3, 1)]):
+        path = machine / "c" / str(rank) / f"step_{step}.ckpt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        os.utime(path, (number, number))
+    again = {"ranks": 4, "soc": "CPU", "checkpoint": checkpoint, "attempt": 2}
+    apart = planned(machine, **again, gang=False)
+    assert [Path(rank.resume_from or "").name for rank in apart.ranks] == [
+        "step_4.ckpt",
+        "step_2.ckpt",
+        "",
+        "step_1.ckpt",
+    ]
+    assert [rank.argv[2:] for rank in apart.ranks[1:3]] == [(f"--resume={machine}/c/1/step_2.ckpt",), ()]
+    assert apart.resume_from is None
+    assert planned(machine, **again).resume_from == f"{machine}/c/3/step_1.ckpt"  # a gang goes on from one
+    first = planned(machine, **{**again, "attempt": 1}, gang=False)
+    assert {rank.resume_from for rank in first.ranks} == {None}
 
 
 def test_a_recipe_that_wants_no_binding_asks_nobody(machine: Path) -> None:

@@ -44,6 +44,22 @@ def test_the_middle_of_a_flood_is_freed_while_the_rank_goes_on(shim: ShimProcess
     assert any(b"npu-launch left out" in line for line in lines)
 
 
+def test_the_oldest_of_what_cann_writes_is_freed(shim: ShimProcess) -> None:
+    folder = shim.folder / "attempt" / "cann"
+    files = " ".join(f"{folder}/debug/plog/plog-7_2026010100000{number}000.log" for number in range(4))
+    write = f"mkdir -p {folder}/debug/plog; for file in {files}; do yes nothing new | head -c 400000 > $file; done"
+    plan = shim.plan(f"{write}; {UNTIL_TOLD.format('log_limit')}")
+    content = json.loads(plan.read_text())
+    content["ranks"][0]["cann_log_dir"] = str(folder)
+    plan.write_text(json.dumps({**content, "log_limit": MIB}))
+    shim.start(plan, code=QUICK.format(little=0, trimmer="flood._TRIMMER"))
+    [note] = [event["text"] for event in shim.events() if event["type"] == "note"]
+    assert note == f"CANN of rank 0 has written more than 1 MB (log_limit): the oldest of {folder} is left out"
+    first, *others = sorted((folder / "debug" / "plog").iterdir())
+    assert first.read_text().startswith("[npu-launch left out 400000 bytes here")
+    assert [other.stat().st_size for other in others[-1:]] == [400_000]
+
+
 def test_where_it_cannot_be_freed_that_is_told_once(shim: ShimProcess, tmp_path: Path) -> None:
     unable = tmp_path / "unable.py"
     unable.write_text("import errno, sys; sys.exit(errno.EOPNOTSUPP)")
