@@ -20,7 +20,8 @@ from benchmarks import fan_out
 from benchmarks.bring_up import RANKS_A_HOST, measure
 from benchmarks.machine import describe, wait_until_calm
 from benchmarks.tables import cell
-from tests.machines import Machines, missing
+from tests.machines import Machines
+from tests.machines.fleet import missing
 
 Values = dict[str, dict[int, list[float]]]  # by figure and number of hosts, one of each repeat
 
