@@ -20,6 +20,7 @@ from launcher.cli import (
     follow,
     gather,
     logs,
+    new,
     plan,
     prune,
     ps,
@@ -52,6 +53,7 @@ app = typer.Typer(
 
 for _command in (
     run.run,
+    new.new,
     plan.plan,
     check.check,
     ps.ps,

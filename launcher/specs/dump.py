@@ -54,20 +54,22 @@ def _block(mapping: dict[str, Any], indent: str) -> Iterator[str]:
     """A key a line; of lists, those of mappings have an item a line."""
     for key, value in mapping.items():
         if isinstance(value, dict) and value:
-            yield f"{indent}{_flow(key)}:"
+            yield f"{indent}{flow(key)}:"
             yield from _block(value, indent + "  ")
         elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
-            yield f"{indent}{_flow(key)}:"
-            yield from (f"{indent}  - {_flow(item)}" for item in value)
+            yield f"{indent}{flow(key)}:"
+            yield from (f"{indent}  - {flow(item)}" for item in value)
         else:
-            yield f"{indent}{_flow(key)}: {_flow(value)}"
+            yield f"{indent}{flow(key)}: {flow(value)}"
 
 
-def _flow(value: Any) -> str:
+def flow(value: Any) -> str:
+    """A value on one line, quoted where it would be read as another."""
+    """A value on one line."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{_flow(key)}: {_flow(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{flow(key)}: {flow(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):
-        return "[" + ", ".join(map(_flow, value)) + "]"
+        return "[" + ", ".join(map(flow, value)) + "]"
     if isinstance(value, str):
         is_bare = _BARE.fullmatch(value) and isinstance(resolve(value), str) and value.lower() not in _YAML_1_1
         return value if is_bare else '"' + "".join(map(_escaped, value)) + '"'
