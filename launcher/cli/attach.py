@@ -16,6 +16,7 @@ from launcher.cli.fixes import carry_out, offered_fix
 from launcher.cli.following import Following, Screen
 from launcher.cli.interrupts import Interrupts
 from launcher.cli.output import Printer, complain, has_cursor, is_terminal, styled, talk
+from launcher.cli.status_text import rank_lines
 from launcher.cli.summary import phase_style, phase_word, summary, while_it_runs
 from launcher.cli.view import RunView, last_words
 from launcher.errors import ExitCode, NpuLaunchError
@@ -59,11 +60,12 @@ def attach(run: RunDirectory, interrupts: Interrupts, *, since: int | None) -> E
 
 
 def tell_end(run: RunDirectory, view: RunView) -> None:
-    """The summary of a run that has ended, on stderr."""
+    """The summary of a run that has ended, on stderr; after a sweep all its ranks, which are to be compared."""
     first, *others = summary(view, last_words(run, view.state))
     word = phase_word(view.state.phase)
     coloured = styled(word, phase_style(view.state.phase), sys.stderr)
-    Printer(sys.stderr).lines([first.replace(word, coloured, 1), *others])
+    ranks = ["", *rank_lines(view)] if view.combinations else []
+    Printer(sys.stderr).lines([first.replace(word, coloured, 1), *others, *ranks])
 
 
 def _screen() -> Screen:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from launcher.cli.faults import faults
 from launcher.cli.standstills import standstills
 from launcher.cli.troubles import troubles
 from launcher.cli.view import RunView
@@ -32,6 +33,7 @@ def conditions(view: RunView) -> Iterator[tuple[str, str]]:
         yield "hosts", hosts
     yield from standstills(view)
     yield from troubles(view)
+    yield from faults(view)
     for text in _lingering(view):
         yield "stuck", text
 

@@ -10,7 +10,8 @@ Times are seconds since the epoch, durations seconds. A number that JSON has no 
   hosts, attempt (the current or last one's number), path
 
 `status_document`, of `status --json`, has these and:
-  attempts: number, ranks, started, ended, resume_from, first_failure (a rank), stopping (why it had to stop), restarts
+  attempts: number, ranks, started, ended, resume_from (the checkpoint of all ranks), own_checkpoints (of independent
+    ranks, each of which goes on from its own), first_failure (a rank), stopping (why it had to stop), restarts
     (those before it since a person started the run), max_restarts, restarted_because (null when a person started it),
     cause (infrastructure, device, memory, user) and evidence (a line) of the first failure, fix (the suggestion that it
     was started with, by itself; or null), diagnosed (what logs say of its failure: cause, confidence, rank; or null)
@@ -34,11 +35,14 @@ Times are seconds since the epoch, durations seconds. A number that JSON has no 
   troubles (signs that training goes wrong, in the order in which they began): time, attempt, rank (the first that
     showed it), kind (loss_not_finite, loss_explodes, loss_stands, scale_falls, steps_slower), words, step (how many
     were done; null when not known), line (which shows it), log (the rank's) and offset (bytes) of the line in it
+  faults (that logs showed while their rank went on, in the order in which they were seen): time, host, attempt, rank,
+    cause, category, words, file (below path), line (from 1), text
   progress: steps_done, total_steps, fraction (0 to 1), step_seconds, eta_seconds, slowest_rank
   weights: identical, step, groups (sha256, ranks); or null when no rank reported its weights
   ranks: rank, phase (waiting, running, succeeded, failed, stopped, lost), ending (first_failure, cascade: failed in the
     wake of it, failed: independently of others, stopped: by npu-launch, lost: nobody saw it; or null), attempt, host,
-    place, pid, exit_code, signal, error, max_rss_kib, epoch, step, steps_done, first_loss, last_loss, step_seconds,
+    place, combination (of a sweep: its values by dotted paths; else null), pid, exit_code, signal, error, max_rss_kib,
+    epoch, step, steps_done, first_loss, last_loss, step_seconds,
     metrics (the ends of each series that the lines tell: loss, learning_rate, loss_scale, grad_norm, step_seconds,
     throughput, accuracy: first, last), evaluations (epoch, null when not told, metrics), weights_sha256, checkpoint,
     log
@@ -98,6 +102,7 @@ def status_document(view: RunView, words: Sequence[str] = ()) -> dict[str, Any]:
                 "started": attempt.started,
                 "ended": attempt.ended,
                 "resume_from": attempt.resume_from,
+                "own_checkpoints": list(attempt.own_checkpoints),
                 "first_failure": attempt.first_failure,
                 "stopping": attempt.stopping,
                 "restarts": attempt.restarts,
@@ -115,6 +120,7 @@ def status_document(view: RunView, words: Sequence[str] = ()) -> dict[str, Any]:
         "hang": _hang(view),
         "stragglers": [{"attempt": s.attempt, "rank": s.rank, "slowdown": s.slowdown} for s in state.stragglers],
         "troubles": _troubles(view),
+        "faults": [fault.model_dump(exclude={"type", "host_seq"}, mode="json") for fault in view.state.faults],
         "pending_restart": _pending_restart(view),
         "unwell_hosts": [
             {"host": host, "reach": known.reach.value, "heard": known.heard}
@@ -214,6 +220,7 @@ def _rank(view: RunView, rank: int) -> dict[str, Any]:
         "attempt": known.attempt,
         "host": known.host,
         "place": view.places.get(rank),
+        "combination": dict(view.combinations[rank]) if rank in view.combinations else None,
         "pid": known.pid,
         "exit_code": code if code is not None and code >= 0 else None,
         "signal": -code if code is not None and code < 0 else None,

@@ -43,7 +43,7 @@ def drawing(view: RunView, height: int, spoken: str = "") -> RenderableType:
     """
     unusual = [_line(f"  {label:<8}{text}", "yellow") for label, text in conditions(view)]
     rows, hidden = rank_rows(view, max(height - _LINES_AROUND_RANKS - len(unusual), 1))
-    first, *others = table(rows)
+    first, *others = table(view, rows)
     lines: list[RenderableType] = [
         _line(headline(view), _COLOURS[phase_style(view.state.phase)]),
         *unusual,

@@ -6,18 +6,20 @@ import sys
 from collections.abc import Sequence
 from itertools import groupby
 
+from launcher.cli.faults import fault_words
 from launcher.cli.output import Printer
 from launcher.cli.standstills import straggler_words
 from launcher.cli.summary import attempt_words
 from launcher.cli.troubles import trouble_words
 from launcher.cli.view import RunView
-from launcher.cli.wording import count, duration, ranks_phrase
+from launcher.cli.wording import count, duration, origin, ranks_phrase
 from launcher.logs.safe import safe_line
 from launcher.planning.layout import RunLayout
 from launcher.runs.events import (
     AttemptStarted,
     Decided,
     Event,
+    FaultSeen,
     GangStopping,
     HangFound,
     HostBack,
@@ -96,10 +98,11 @@ def _ending(event: Event, view: RunView) -> str:
 def _sentence(event: Event, view: RunView) -> str:
     match event:
         case AttemptStarted():
-            start = f" from {safe_line(event.resume_from)}" if event.resume_from else ""
+            start = origin(event.resume_from, event.own_checkpoints or (), event.ranks)
             logs = safe_line(str(RunLayout(view.path).attempt(event.attempt).ranks))
             follow = f"rank {event.ranks[0]}'s lines follow, those of all: " if len(event.ranks) > 1 else "logs: "
-            return f"{_attempt(event, view)}: starting {count(len(event.ranks), 'rank')}{start}; {follow}{logs}"
+            what = f"{count(len(event.ranks), 'rank')} {start}".rstrip()
+            return f"{_attempt(event, view)}: starting {what}; {follow}{logs}"
         case ShimLost():
             return f"the process that kept the ranks on {_host(event)} is gone, and they with it"
         case StopRequested():
@@ -129,6 +132,8 @@ def explanation(event: Event) -> str:
             return straggler_words(event)
         case TroubleFound():
             return f"{trouble_words(event)}: {safe_line(event.line, 200)}"
+        case FaultSeen():
+            return f"{fault_words([event])}  {safe_line(event.text, 200)}"
         case Note():
             return f"{event.level}: {safe_line(event.text)}"
         case _:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from launcher.cli.sweeps import accuracy, combination_words
 from launcher.cli.view import RunView
 from launcher.cli.wording import quantity, step_time
 from launcher.logs.progress import RankProgress
 from launcher.runs.endings import Ending, ending_of
 from launcher.runs.state import RankPhase
 
-HEADINGS = ("rank", "state", "where", "step", "loss", "step time")
+_HEADINGS = ("rank", "state", "where", "step", "loss", "step time")
+_OF_A_SWEEP = ("accuracy", "combination")
+_LEFT = ("state", "where", "combination")  # the columns of words
 
 
 @dataclass(frozen=True)
@@ -33,14 +36,15 @@ def rank_rows(view: RunView, limit: int) -> tuple[list[Row], int]:
     return [_row(view, rank) for rank in ranks], len(view.state.ranks) - len(ranks)
 
 
-def table(rows: list[Row]) -> list[str]:
+def table(view: RunView, rows: list[Row]) -> list[str]:
     """Headings and rows in columns, two spaces apart."""
-    cells = [HEADINGS, *(row.cells for row in rows)]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(HEADINGS))]
+    headings = (*_HEADINGS, *(_OF_A_SWEEP if view.combinations else ()))
+    cells = [headings, *(row.cells for row in rows)]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(headings))]
     return [
         "  ".join(
-            cell.rjust(width) if column in (0, 3, 4, 5) else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+            cell.ljust(width) if heading in _LEFT else cell.rjust(width)
+            for heading, cell, width in zip(headings, line, widths, strict=True)
         ).rstrip()
         for line in cells
     ]
@@ -77,4 +81,10 @@ def _row(view: RunView, rank: int) -> Row:
     loss = "" if progress.last_loss is None else quantity(progress.last_loss)
     pace = "" if progress.step_seconds is None else step_time(progress.step_seconds)
     where = view.places.get(rank) or known.host or ""
-    return Row(rank, known.phase, (str(rank), state, where, step, loss, pace))
+    cells = (str(rank), state, where, step, loss, pace)
+    return Row(rank, known.phase, (*cells, *_of_the_sweep(view, rank)) if view.combinations else cells)
+
+
+def _of_the_sweep(view: RunView, rank: int) -> tuple[str, ...]:
+    reached = accuracy(view.progress.get(rank, RankProgress()))
+    return "" if reached is None else quantity(reached), combination_words(view, rank)

@@ -8,7 +8,7 @@ from launcher.cli.ledger_text import ledger_lines
 from launcher.cli.rows import rank_rows, table
 from launcher.cli.summary import summary
 from launcher.cli.view import RunView
-from launcher.cli.wording import count, rank_list
+from launcher.cli.wording import count, origin, rank_list
 from launcher.logs.safe import safe_line
 from launcher.runs.state import AttemptState
 
@@ -22,11 +22,17 @@ def status_lines(view: RunView, words: Sequence[str] = ()) -> list[str]:
         lines += [*spent, ""]
     if len(view.state.attempts) > 1:
         lines += [*_attempts(view), ""]
+    lines += rank_lines(view)
+    lines += [f"{note.level}: {safe_line(note.text)}" for note in view.state.notes]
+    return lines
+
+
+def rank_lines(view: RunView) -> list[str]:
+    """The ranks as a table; of many those worth a look."""
     rows, hidden = rank_rows(view, _RANKS_SHOWN)
-    lines += table(rows) if rows else ["no ranks yet"]
+    lines = table(view, rows) if rows else ["no ranks yet"]
     if hidden:
         lines.append(f"and {count(hidden, 'rank')} more, further on than these (--json has all)")
-    lines += [f"{note.level}: {safe_line(note.text)}" for note in view.state.notes]
     return lines
 
 
@@ -43,8 +49,8 @@ def _attempts(view: RunView) -> Iterator[str]:
 def _start(view: RunView, attempt: AttemptState) -> Iterator[str]:
     if len(attempt.ranks) < view.state.world_size:
         yield f"{count(len(attempt.ranks), 'rank')} ({rank_list(attempt.ranks)})"
-    if attempt.resume_from:
-        yield f"from {safe_line(attempt.resume_from)}"
+    if start := origin(attempt.resume_from, attempt.own_checkpoints, attempt.ranks):
+        yield start
     if attempt.answer_to is not None:
         yield f"started because {safe_line(attempt.answer_to.reason, 300)}"
 

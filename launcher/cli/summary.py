@@ -7,7 +7,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from launcher.cli.conditions import conditions
+from launcher.cli.faults import faults
 from launcher.cli.standstills import cause_of_hang, fatal_hang
+from launcher.cli.sweeps import best, combination_words
 from launcher.cli.troubles import troubles
 from launcher.cli.verdict_summary import at_most, diagnosed_facts, fixed_facts, unsaid, verdict_of
 from launcher.cli.view import RunView
@@ -99,7 +101,8 @@ def _facts(view: RunView) -> Iterator[tuple[str, str]]:
 
 def _cause(view: RunView, first: RankState) -> str:
     where = view.places.get(first.rank) or first.host
-    place = f" ({where.replace('/', ', device ')})" if where else ""
+    known = "; ".join(filter(None, [(where or "").replace("/", ", device "), combination_words(view, first.rank)]))
+    place = f" ({known})" if known else ""
     return f"rank {first.rank}{place} failed first: {safe_line(str(first.exit), 200)}{_class(first)}"
 
 
@@ -135,8 +138,13 @@ def _training(view: RunView) -> Iterator[tuple[str, str]]:
     """Trouble, steps, losses, metrics and weights, as far as the logs tell."""
     if view.state.phase.ended:
         yield from troubles(view)
+        if verdict_of(view) is None:
+            yield from faults(view)
     if steps := _steps(view):
         yield "steps", steps
+    if view.combinations:
+        yield from zip(("best", ""), best(view), strict=False)
+        return  # what one rank tells is not true of the others
     if not view.state.phase.ended and (values := _values(view)):
         yield "values", values
     evaluations = next(
@@ -153,7 +161,8 @@ def _steps(view: RunView) -> str:
     parts = []
     if overall.steps_done is not None:
         parts.append(f"{overall.steps_done}" + (f" of {overall.total_steps}" if overall.total_steps else ""))
-    with_loss = [view.progress[r] for r in sorted(view.progress) if view.progress[r].last_loss is not None]
+    speaking = () if view.combinations else sorted(view.progress)  # of a sweep no rank speaks for the others
+    with_loss = [view.progress[r] for r in speaking if view.progress[r].last_loss is not None]
     if with_loss:
         shown = with_loss[0]
         assert shown.first_loss is not None and shown.last_loss is not None

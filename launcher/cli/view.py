@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from launcher.cli.diagnosing import kept_verdict
 from launcher.cli.lingering import NOTHING, Lingering, lingering
@@ -30,6 +30,8 @@ LAST_LINES = 15
 class RunView:
     """A run's record, what its ranks' logs say, and where its ranks are; `places` are such as `node-a/3`.
 
+    `combinations` are the values by which the ranks of a sweep differ, by their dotted paths.
+
     `lingering` is what should have ended long ago, `verdict` what is kept of why it ended badly.
     """
 
@@ -38,6 +40,7 @@ class RunView:
     now: float
     progress: Mapping[int, RankProgress] = field(default_factory=dict)
     places: Mapping[int, str] = field(default_factory=dict)
+    combinations: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     lingering: Lingering = NOTHING
     verdict: Verdict | None = None
 
@@ -75,23 +78,34 @@ def look(run: RunDirectory, now: float) -> RunView:
         for rank, known in state.ranks.items()
         if known.attempt
     }
-    known = places(run, state), lingering(run, state, now), kept_verdict(run, state)
-    return RunView(run.path, state, now, progress, *known)
+    return RunView(
+        run.path, state, now, progress, *planned(run, state), lingering(run, state, now), kept_verdict(run, state)
+    )
 
 
-def places(run: RunDirectory, state: RunState) -> dict[int, str]:
-    """`host/device` of every rank, from the attempts' plans; ranks whose plan cannot be read are missing."""
-    found: dict[int, str] = {}
+class Planned(NamedTuple):
+    """What the attempts' plans say of ranks: `host/device` of each, and of a sweep the combination of each."""
+
+    places: Mapping[int, str]
+    combinations: Mapping[int, Mapping[str, Any]]
+
+
+def planned(run: RunDirectory, state: RunState) -> Planned:
+    """What the plans say; ranks whose plan cannot be read are missing."""
+    places: dict[int, str] = {}
+    combinations: dict[int, Mapping[str, Any]] = {}
     for attempt in state.attempts:
         try:
             plan = json.loads(run.layout.attempt(attempt.number).plan.read_text(encoding="utf-8"))
             for process in plan["ranks"]:
                 device = process.get("device")
                 where = process["host"] if device is None else f"{process['host']}/{device}"
-                found[int(process["rank"])] = safe_line(where)
+                places[int(process["rank"])] = safe_line(where)
+                if combination := dict(process.get("combination", {})):
+                    combinations[int(process["rank"])] = combination
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue
-    return found
+    return Planned(places, combinations)
 
 
 def last_words(run: RunDirectory, state: RunState) -> list[str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from launcher.errors import UsageError
+from launcher.logs.safe import safe_line
 from launcher.runs.ranks import rank_list as rank_list
 from launcher.runs.ranks import ranks_phrase as ranks_phrase
 
@@ -43,6 +44,18 @@ def quantity(value: float) -> str:
 def count(number: int, noun: str) -> str:
     """`1 rank`, `8 ranks`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def origin(resume_from: str | None, own_checkpoints: Sequence[str], ranks: Sequence[int]) -> str:
+    """What ranks start from: `from /run/checkpoints/step_40.ckpt`, `from their own checkpoints`; empty for nothing."""
+    if resume_from is None and len(ranks) == len(own_checkpoints) == 1:
+        resume_from = own_checkpoints[0]
+    if resume_from is not None:
+        return f"from {safe_line(resume_from)}"
+    if not own_checkpoints:
+        return ""
+    words = "from their own checkpoints"
+    return words if len(own_checkpoints) == len(ranks) else f"({len(own_checkpoints)} of them {words})"
 
 
 def ranks_pattern(ranks: Iterable[int]) -> str:

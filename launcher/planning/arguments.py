@@ -14,18 +14,29 @@ class CommandLine:
     The option that `checkpoint.resume_arg` names comes last, and takes the place of the recipe's own value for it.
     """
 
-    def __init__(self, recipe: Recipe, shared: Mapping[str, str], resume_from: str | None) -> None:
+    def __init__(self, recipe: Recipe, shared: Mapping[str, str]) -> None:
+        self._recipe = recipe
         self._script = str(recipe.script_path)
         self._python = recipe.python_command
         self._runs_python = recipe.runs_python
-        option = recipe.checkpoint.resume_arg if recipe.checkpoint is not None and resume_from is not None else None
-        self._arguments = Stencils(_arguments(recipe, without=option), shared)
-        self._resume = () if option is None else (f"--{option}={resume_from}",)
+        self._option = None if recipe.checkpoint is None else recipe.checkpoint.resume_arg
+        self._shared = shared
+        self._of_all: dict[str | None, Stencils] = {}
 
-    def of_rank(self, words: Mapping[str, str], python: str) -> tuple[str, ...]:
-        """The command line of the rank that has these words; `python` runs scripts of recipes that name none."""
+    def of_rank(self, rank: int, words: Mapping[str, str], python: str, resume_from: str | None) -> tuple[str, ...]:
+        """The command line of a rank, which has these words; `python` runs scripts of recipes that name none."""
         program = (self._python or python, self._script) if self._runs_python else (self._script,)
-        return (*program, *self._arguments.filled(words), *self._resume)
+        option = None if resume_from is None else self._option
+        resume = () if option is None else (f"--{option}={resume_from}",)
+        return (*program, *self._arguments(rank, option).filled(words), *resume)
+
+    def _arguments(self, rank: int, without: str | None) -> Stencils:
+        """Those of all ranks are looked through once; in a sweep each rank has its own."""
+        if self._recipe.sweep:
+            return Stencils(_arguments(self._recipe.for_rank(rank), without=without), self._shared)
+        if without not in self._of_all:
+            self._of_all[without] = Stencils(_arguments(self._recipe, without=without), self._shared)
+        return self._of_all[without]
 
 
 def _arguments(recipe: Recipe, *, without: str | None) -> Iterator[tuple[str, str]]:

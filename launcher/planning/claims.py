@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 # Below the range from which Linux takes ports for outgoing connections (32768 on), so that none of those sits on ours.
 PORTS: Final = range(20000, 30000)
 BLOCK: Final = 64
 BLOCKS: Final = range(PORTS.start, PORTS.stop - BLOCK + 1, BLOCK)
+
+_HCCL: Final = "HCCL_IF_BASE_PORT"
 
 
 def device_claim(folder: str, device: int) -> str:
@@ -18,3 +21,9 @@ def device_claim(folder: str, device: int) -> str:
 def ports_claim(folder: str, block: int) -> str:
     """The file for the block of ports that begins with this one."""
     return f"{folder}/ports-{block}"
+
+
+def named_block(env: Mapping[str, str]) -> int | None:
+    """The block of ours that a recipe's variables make HCCL's, as a fix for ports does; None for others."""
+    base = env.get(_HCCL, "")
+    return int(base) if base.isascii() and base.isdecimal() and int(base) in BLOCKS else None

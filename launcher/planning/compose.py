@@ -9,7 +9,7 @@ from pathlib import Path
 from launcher.errors import PlanError
 from launcher.planning.arguments import CommandLine
 from launcher.planning.binding import bound_cpus
-from launcher.planning.claims import device_claim, ports_claim
+from launcher.planning.claims import device_claim, named_block, ports_claim
 from launcher.planning.environment import (
     UNSET,
     Job,
@@ -27,8 +27,9 @@ from launcher.planning.place import Place, hccl_ports
 from launcher.planning.placement import Seat, keep_seats, place_ranks
 from launcher.planning.ranktable.formats import RankTable, rank_table
 from launcher.planning.stencil import Stencils
-from launcher.specs import Binding, Cluster, Framework, Prewarm, Recipe
+from launcher.specs import Binding, Cluster, Framework, FrozenMap, Prewarm, Recipe
 from launcher.specs.placeholders import fill, used
+from launcher.specs.sweep import combination
 
 
 def plan(recipe: Recipe, cluster: Cluster, place: Place | None = None) -> LaunchPlan:
@@ -73,7 +74,8 @@ class _Composer:
         self.job = job if is_one_host else replace(job, meeting_host=job.ip(first))
         self.shared_words = self._shared_words()
         self.layers = Layers(self.job, self.contract, recipe, self.shared_words)
-        self.command = CommandLine(recipe, self.shared_words, place.resume_from)
+        self.command = CommandLine(recipe, self.shared_words)
+        self.own_checkpoints = dict(place.own_checkpoints)
         self.cwd = Stencils([("", recipe.cwd)], self.shared_words)
         self.cpus = self._cpus()
 
@@ -117,6 +119,8 @@ class _Composer:
         files = self.attempt.rank(seat.rank)
         cann_log = str(files.cann)
         words = self._words(seat, str(files.work))
+        own = self.own_checkpoints.get(seat.rank)
+        resume_from = self.place.resume_from if own is None else own
         return RankProcess.model_construct(  # values known to be good: validation would take half of the time
             rank=seat.rank,
             local_rank=seat.local_rank,
@@ -124,12 +128,14 @@ class _Composer:
             device=None if is_cpu else seat.device.id,
             device_node=None if is_cpu else f"/dev/davinci{seat.device.id}",
             slot=seat.device.id,
-            argv=self.command.of_rank(words, seat.host.python or self.place.python),
+            argv=self.command.of_rank(seat.rank, words, seat.host.python or self.place.python, resume_from),
             env=self.layers.of_rank(seat, words, cann_log),
             cwd=self._absolute(self.cwd.filled(words)[0]),
             log=str(files.log),
             cann_log_dir=cann_log,
             cpus=self.cpus.get(seat.rank),
+            combination=FrozenMap(combination(self.recipe.sweep, seat.rank)),
+            resume_from=own,
         )
 
     def _service(self, service: Service) -> ServiceProcess:
@@ -158,16 +164,17 @@ class _Composer:
         return bound_cpus(self.seats, {(host, device): cpus for host, device, cpus in self.place.near_cpus})
 
     def _claims(self) -> tuple[Claim, ...]:
-        """The devices of all ranks, for one that is not launched now may be launched later, and a block of ports."""
+        """The devices of all ranks, for one that is not launched now may be launched later, and blocks of ports."""
         folder, block = self.place.claims, self.place.port_block
         if folder is None:
             return ()
         found: list[Claim] = []
         if not self.cluster.is_cpu:
             found += [Claim(host=s.host.name, path=device_claim(folder, s.device.id)) for s in self.seats]
-        if block is not None:
-            hosts = dict.fromkeys(seat.host.name for seat in self.seats)
-            found += [Claim(host=host, path=ports_claim(folder, block)) for host in hosts]
+        named = None if self.cluster.is_cpu else named_block(self.recipe.env)
+        hosts = dict.fromkeys(seat.host.name for seat in self.seats)
+        for each in dict.fromkeys((block, named)):
+            found += [Claim(host=host, path=ports_claim(folder, each)) for host in hosts if each is not None]
         return tuple(found)
 
     def _checkpoints(self) -> Checkpoints | None:
@@ -178,7 +185,12 @@ class _Composer:
         else:
             all_words = (self._words(seat, str(self.attempt.rank(seat.rank).work)) for seat in self.seats)
             directories = dict.fromkeys(words["checkpoint_dir"] for words in all_words)
-        return Checkpoints(directories=tuple(directories), pattern=self.recipe.checkpoint.pattern)
+        are_apart = 1 < len(directories) == len(self.seats)
+        return Checkpoints(
+            directories=tuple(directories),
+            pattern=self.recipe.checkpoint.pattern,
+            each_its_own=are_apart and not self.recipe.gang,
+        )
 
     def _words(self, seat: Seat, work: str) -> dict[str, str]:
         words = {**self.shared_words, "rank": str(seat.rank), "local_rank": str(seat.local_rank), "rank_dir": work}
@@ -215,9 +227,10 @@ class _Composer:
                 remedy="set relative_to, or load the recipe from a file",
             )
         self._refuse_ranks()
-        if place.resume_from is not None and recipe.checkpoint is None:
+        resumes = [*(() if place.resume_from is None else (place.resume_from,)), *dict(place.own_checkpoints).values()]
+        if resumes and recipe.checkpoint is None:
             raise PlanError(
-                f"a checkpoint to resume from, {place.resume_from}, but the recipe does not say how",
+                f"a checkpoint to resume from, {resumes[0]}, but the recipe does not say how",
                 where=self.where,
                 expected="a checkpoint section with dir and resume_arg",
             )

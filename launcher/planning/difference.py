@@ -207,7 +207,7 @@ def _facts(plan: LaunchPlan) -> Mapping[int, Mapping[str, str]]:
         return {
             "host": rank.host,
             **({} if rank.device is None else {"device": str(rank.device)}),
-            **_command(rank.argv, plan.resume_from, anonymous),
+            **_command(rank.argv, rank.resume_from or plan.resume_from, anonymous),
             "folder": anonymous(rank.cwd),
             **({"cpus": spans(rank.cpus)} if rank.cpus else {}),
             **{

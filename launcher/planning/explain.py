@@ -14,6 +14,7 @@ from launcher.planning.lines import printable, wrapped
 from launcher.planning.model import HostEnvironment, LaunchPlan, Origin, RankProcess
 from launcher.planning.rendering.parts import spans
 from launcher.specs import Cluster, Recipe
+from launcher.specs.sweep import in_words
 
 _INDENT: Final = "    "
 
@@ -53,6 +54,7 @@ class Explanation(_Value):
     host: str
     device: int | None
     contract: str
+    combination: str = Field(description="What the rank has of the recipe's sweep, in words; empty without one.")
     cpus: tuple[int, ...] | None
     variables: tuple[ExplainedVariable, ...]
     warnings: tuple[str, ...] = Field(description="What is doubtful about the plan, as sentences.")
@@ -77,6 +79,7 @@ def explain(plan: LaunchPlan, recipe: Recipe, cluster: Cluster, rank: int) -> Ex
         host=process.host,
         device=process.device,
         contract=f"{plan.framework.value} on {cluster.soc}, rendezvous {rendezvous}",
+        combination=in_words(process.combination),
         cpus=process.cpus,
         variables=(*_own(plan, recipe, process), *_of_host(plan, process), *_removed(plan, process)),
         warnings=plan.warnings,
@@ -94,7 +97,10 @@ def _own(plan: LaunchPlan, recipe: Recipe, process: RankProcess) -> Iterator[Exp
         lower = ["npu-launch's default"] * (Origin.DEFAULT in below)
         if name in set_by_host:
             lower.append(f"what {set_by_host[name]} sets")
-        where = recipe.place("env", name) if last is Origin.RECIPE else ""
+        where = ""
+        if last is Origin.RECIPE:
+            swept = f"env.{name}"
+            where = recipe.place("sweep", swept) if swept in process.combination else recipe.place("env", name)
         yield _explained(name, value, From(last.value), where, " and ".join(lower))
 
 
@@ -160,6 +166,8 @@ def render_explanation(explanation: Explanation) -> str:
 def _lines(explanation: Explanation) -> Iterator[str]:
     device = "" if explanation.device is None else f", device {explanation.device}"
     yield f"rank {explanation.rank} of run {explanation.run}, on {explanation.host}{device}: {explanation.contract}"
+    if explanation.combination:
+        yield f"of the sweep: {explanation.combination}"
     if explanation.cpus is not None:
         yield f"bound to processors {spans(explanation.cpus)}, which are near to its device"
     for origin, head in _HEADS.items():

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_serializer
 
 from launcher.planning.ranktable.formats import RankTable
 from launcher.specs import Framework, FrozenMap
+from launcher.specs.fields import ArgumentValue
 
 Environment = FrozenMap[str, str]
 
@@ -69,6 +70,12 @@ class RankProcess(_Value):
     cpus: tuple[int, ...] | None = Field(
         default=None, description="Processors to be bound to, as far as the host lets us; None: not bound."
     )
+    combination: FrozenMap[str, ArgumentValue] = Field(
+        default=FrozenMap[str, ArgumentValue](), description="What the rank of a sweep has, by dotted paths."
+    )
+    resume_from: str | None = Field(
+        default=None, description="The checkpoint of its own that an independent rank goes on from."
+    )
 
 
 class ServiceProcess(_Value):
@@ -103,6 +110,9 @@ class Checkpoints(_Value):
 
     directories: tuple[str, ...] = Field(description="One, unless the recipe gives each rank its own; in rank order.")
     pattern: str
+    each_its_own: bool = Field(
+        default=False, description="Whether each rank goes on from the newest in its own; else all from the newest."
+    )
 
 
 class LaunchPlan(_Value):
@@ -122,7 +132,7 @@ class LaunchPlan(_Value):
         default=None, description="Bytes that the log of a rank or service may take; the middle of a longer one goes."
     )
     prewarm: bool = Field(description="Whether ranks are forked from a process that has imported the framework.")
-    resume_from: str | None
+    resume_from: str | None = Field(description="The checkpoint that all ranks go on from.")
     checkpoints: Checkpoints | None
     rank_table: RankTable | None = Field(description="None on CPU: a table of devices that do not exist would lie.")
     rank_table_path: str | None

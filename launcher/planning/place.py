@@ -39,6 +39,9 @@ class Place(BaseModel):
     port_block: int | None = Field(default=None, description="First of the ports that the run has for itself.")
     python: str = Field(min_length=1, description="Interpreter for recipes that name none.")
     resume_from: str | None = None
+    own_checkpoints: tuple[tuple[int, str], ...] = Field(
+        default=(), description="(rank, checkpoint) of independent ranks that go on each from its own."
+    )
     ranks: tuple[int, ...] | None = Field(default=None, description="Only these ranks are launched; None: all.")
     unavailable: tuple[tuple[str, int | None], ...] = Field(
         default=(), description="(host, device id) that get no rank; without an id, no device of the host does."

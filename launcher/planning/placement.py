@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from launcher.errors import PlanError
+from launcher.planning.devices_needed import fewer, needed
 from launcher.specs import Cluster, Device, Framework, Host, Recipe
 from launcher.specs.counted import counted
 
@@ -47,13 +48,12 @@ def place_ranks(recipe: Recipe, cluster: Cluster, unavailable: Unavailable = fro
     if recipe.ranks > devices:
         taken = f", {cluster.device_count - devices} of them taken" if devices < cluster.device_count else ""
         kind = "process slot" if cluster.is_cpu else "device"
-        fewer = f"set ranks to {devices}{' or less' * (devices > 1)}" if devices else f"wait until a {kind} is free"
         raise PlanError(
-            f"{counted(recipe.ranks, 'rank')}, but cluster {cluster.name} has "
+            f"{needed(recipe)}, but cluster {cluster.name} has "
             f"{counted(cluster.device_count, kind)} on {counted(len(cluster.hosts), 'host')}{taken}",
             where=str(recipe.source or ""),
             expected="a device for each rank",
-            remedy=f"{fewer}, or add hosts to the cluster",
+            remedy=f"{fewer(recipe, devices) or f'wait until a {kind} is free'}, or add hosts to the cluster",
         )
     chosen = _first_hosts(recipe, cluster, free)
     if recipe.framework is Framework.MINDSPORE and not cluster.is_cpu:

@@ -69,7 +69,8 @@ class AttemptStarted(_Event):
 
     `world_size` is the job's from now on, and `hosts` those that the plan uses; None says that they stay the same.
     `gang` says whether the failure of one rank ends the others, `max_restarts` how often the recipe allows a restart,
-    `metrics` by which patterns of the recipe the lines of its ranks are understood.
+    `metrics` by which patterns of the recipe the lines of its ranks are understood. `own_checkpoints` are those that
+    independent ranks go on from, each from its own, in the order of ranks.
     """
 
     type: Literal["attempt_started"] = "attempt_started"
@@ -81,6 +82,7 @@ class AttemptStarted(_Event):
     gang: bool = True
     max_restarts: int | None = None
     metrics: tuple[str, ...] | None = None
+    own_checkpoints: tuple[str, ...] | None = None
 
 
 class SupervisorChanged(_Event):
@@ -249,6 +251,23 @@ class TroubleFound(_Event):
     line: str
 
 
+class FaultSeen(_Event):
+    """A line of a log of a rank that goes on shows a fault: once for a rank and a cause in an attempt.
+
+    `words` are the cause in a few words. `line` counts from 1 in `file`, a path below the run's directory.
+    """
+
+    type: Literal["fault_seen"] = "fault_seen"
+    attempt: int
+    rank: int
+    cause: str
+    category: str
+    words: str
+    file: str
+    line: int
+    text: str
+
+
 class HostSuspected(_Event):
     """A host has not answered for some seconds."""
 
@@ -358,6 +377,7 @@ Event: TypeAlias = (
     | HangFound
     | StragglerFound
     | TroubleFound
+    | FaultSeen
     | HostSuspected
     | HostUnreachable
     | HostBack

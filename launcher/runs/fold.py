@@ -16,6 +16,7 @@ from launcher.runs.events import (
     Decided,
     Diagnosed,
     Event,
+    FaultSeen,
     GangStopping,
     HangFound,
     HostBack,
@@ -88,6 +89,8 @@ def apply(state: RunState, event: Event) -> RunState:
             return replace(state, stragglers=(*state.stragglers, event))
         case TroubleFound():
             return replace(state, troubles=(*state.troubles, event))
+        case FaultSeen():
+            return replace(state, faults=(*state.faults, event))
         case HostSuspected() | HostUnreachable() | HostBack():
             return host_reach(state, event)
         case Decided():
@@ -142,6 +145,7 @@ def _attempt_started(state: RunState, event: AttemptStarted) -> RunState:
         ranks=event.ranks,
         started=event.time,
         resume_from=event.resume_from,
+        own_checkpoints=event.own_checkpoints or (),
         restarts=0 if before is None or by_a_person else before.restarts + (not _is_fix(state.pending)),
         max_restarts=event.max_restarts,
         gang=event.gang,

@@ -14,6 +14,7 @@ from launcher.runs.events import (
     Classified,
     Decided,
     Diagnosed,
+    FaultSeen,
     HangFound,
     Note,
     Progressed,
@@ -126,7 +127,8 @@ class AttemptState:
     `first_failure` failed before any other rank. `lost_host` is the first on which ranks ended that had not failed, and
     that the supervisor had not told to stop; on `expired_hosts` they were stopped because it was not heard of.
 
-    `metrics` are the recipe's patterns for the lines of its ranks.
+    `metrics` are the recipe's patterns for the lines of its ranks. `resume_from` is the checkpoint that all of them go
+    on from, `own_checkpoints` those that independent ranks do, each from its own.
 
     `restarts` counts those before it since somebody last started the run, or started it again, those that applied a fix
     apart. `high_water` is the
@@ -141,6 +143,7 @@ class AttemptState:
     ranks: tuple[int, ...]
     started: float
     resume_from: str | None = None
+    own_checkpoints: tuple[str, ...] = ()
     restarts: int = 0
     max_restarts: int | None = None
     gang: bool = True
@@ -230,6 +233,7 @@ class RunState:
     unwell_hosts: Map[str, HostState] = Map()  # noqa: RUF009
     stragglers: tuple[StragglerFound, ...] = ()
     troubles: tuple[TroubleFound, ...] = ()
+    faults: tuple[FaultSeen, ...] = ()
     supervisor: SupervisorChanged | None = None
     notes: tuple[Note, ...] = ()
     seen: Map[str, int] = Map()  # noqa: RUF009

@@ -115,6 +115,12 @@ class RunDirectory:
     def shim_lock(self, host: str) -> Path:
         return self.path / "hosts" / host / "shim.lock"
 
+    def scan_log(self, host: str) -> Path:
+        return self.path / "hosts" / host / "scan.log"
+
+    def scan_lock(self, host: str) -> Path:
+        return self.path / "hosts" / host / "scan.lock"
+
     def shim_socket(self, host: str) -> Path:
         return self._socket(f"shim-{host}")
 

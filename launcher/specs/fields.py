@@ -107,7 +107,7 @@ def packed_ip(text: str) -> bytes:
         raise ValueError(str(error)) from None
 
 
-def _written_out(value: Any) -> Any:
+def written_out(value: Any) -> Any:
     """Numbers and booleans as a YAML author writes them; a file's own spelling is kept by the reader."""
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -158,6 +158,12 @@ RunName = Annotated[
     AfterValidator(_is_one_line),
     Form("text of 1 to 200 characters, one line"),
 ]
+PartName = Annotated[
+    Text,
+    Field(min_length=1, max_length=80),
+    AfterValidator(_is_one_line),
+    Form("text of 1 to 80 characters, one line"),
+]
 Count = Annotated[int, Field(ge=1, le=1_000_000), Form("a whole number from 1 to 1000000")]
 Port = Annotated[int, Field(ge=1024, le=65535), Form("a port from 1024 to 65535")]
 Seconds = Annotated[float, Field(ge=0, le=86400, allow_inf_nan=False), Form("seconds, from 0 to 86400")]
@@ -167,7 +173,7 @@ EnvName = Annotated[
     AfterValidator(_is_env_name),
     Form("letters, digits and underscores, no digit first", {"pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}),
 ]
-WrittenOut = BeforeValidator(_written_out)
+WrittenOut = BeforeValidator(written_out)
 EnvValue = Annotated[Text, WrittenOut, Form("text, a number, true or false", {"type": ["string", "number", "boolean"]})]
 ArgumentName = Annotated[
     Text,

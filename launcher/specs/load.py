@@ -13,6 +13,7 @@ from launcher.specs import document
 from launcher.specs.cluster import Cluster
 from launcher.specs.cluster_file import ClusterFile
 from launcher.specs.document import Document
+from launcher.specs.dotted import steps
 from launcher.specs.files import read_text
 from launcher.specs.overrides import apply_env, apply_sets
 from launcher.specs.problems import spec_error
@@ -35,7 +36,9 @@ def load_recipe(path: Path, overrides: Sequence[str] = (), env: Sequence[str] = 
         raise SpecError("is a cluster", where=str(path), expected="a recipe", remedy="give it with -c beside a recipe")
     apply_sets(read, Recipe, overrides)
     apply_env(read, env)
-    return _validated(Recipe, read).read_from(path.absolute(), read.values)
+    recipe = _validated(Recipe, read).read_from(path.absolute(), read.values)
+    _refuse_what_the_sweep_hides(recipe)
+    return recipe
 
 
 def load_cluster(path: Path) -> Cluster:
@@ -68,8 +71,22 @@ def _validated(model: type[AnySpec], read: Document) -> AnySpec:
         raise spec_error(model, read, error) from None
 
 
+def _refuse_what_the_sweep_hides(recipe: Recipe) -> None:
+    """Raise SpecError when an option sets what each rank of the sweep has a value of its own of."""
+    for path in recipe.sweep:
+        option = recipe.place(*steps(Recipe, path))
+        if option.startswith(("--set ", "--env ")):
+            raise SpecError(
+                f"sets {path}, of which each rank of the sweep has its own value",
+                where=option,
+                remedy=f"set the list: --set 'sweep.{path}=[...]'",
+            )
+
+
 def _is_verbatim(path: document.Path) -> bool:
     """Environment values and the items of an argument list are texts: `1.10` stays `1.10`."""
+    if len(path) == 3 and path[0] == "sweep":
+        return str(path[1]).startswith("env.")
     return len(path) == 2 and (path[0] == "env" or (path[0] == "args" and isinstance(path[1], int)))
 
 

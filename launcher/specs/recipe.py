@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, WithJsonSchema, model_validator
 
@@ -30,11 +30,13 @@ from launcher.specs.fields import (
     refuse,
 )
 from launcher.specs.frozen import FrozenMap
+from launcher.specs.memory import Memory
 from launcher.specs.patterns import MOST_PATTERNS, MetricPattern
 from launcher.specs.placeholders import used
 from launcher.specs.recovery import Hang, HangPolicy, Restart, RestartPolicy
 from launcher.specs.shape import list_or_mapping
 from launcher.specs.spec import Part, Spec
+from launcher.specs.sweep import Sweep, Value, check_sweep, combination, with_ranks
 
 
 class Framework(str, Enum):
@@ -102,7 +104,9 @@ class Recipe(Spec):
         default="auto",
         description="A cluster file, relative to the recipe, or `auto`: this machine's NPUs, else its CPU.",
     )
-    ranks: Count = Field(description="How many processes train together; each has a device to itself.")
+    ranks: Count = Field(
+        description="How many processes there are; each has a device to itself. Beside a `sweep` it may be left out."
+    )
     script: FilledText = Field(
         description="What each rank runs, relative to the recipe. Python runs it; with framework `plain`, "
         "a script whose name does not end in `.py` is a program of its own."
@@ -118,6 +122,11 @@ class Recipe(Spec):
     )
     env: Annotated[FrozenMap[EnvName, EnvValue], Form("a mapping of variables to values")] = Field(
         default=FrozenMap[str, str](), description="Environment variables of every rank. Values are taken as written."
+    )
+    sweep: Sweep = Field(
+        default=FrozenMap[str, tuple[Value, ...]](),
+        description="Lists of values for some of `args` and `env`, of which each rank runs one combination: "
+        "see [Sweeps](#sweeps). With framework `plain` and `gang: false`.",
     )
     cwd: FilledText = Field(
         default="{rank_dir}",
@@ -190,8 +199,10 @@ class Recipe(Spec):
     data: Annotated[tuple[FilledText, ...], Form("a list of paths")] = Field(
         default=(), strict=False, description="Paths that must exist on every host, relative to the recipe."
     )
-    memory: Size | None = Field(
-        default=None, description="Device memory that a rank needs, so that preflight can tell whether it fits."
+    memory: Memory | None = Field(
+        default=None,
+        description="Device memory that a rank needs, so that preflight can tell whether it fits. With sizes for parts "
+        "of it, such as layers, it says which of them take most.",
     )
     preflight: Annotated[Preflight, Form("fast, full or off")] = Field(
         default=Preflight.FAST,
@@ -234,6 +245,14 @@ class Recipe(Spec):
         """Whether the script is given to Python, or is a program of its own."""
         return self.framework is not Framework.PLAIN or self.script.endswith(".py")
 
+    def for_rank(self, rank: int) -> Recipe:
+        """The recipe with the values that a rank of its sweep has; itself where there is none."""
+        changed: dict[str, dict[str, object]] = {}
+        for path, value in combination(self.sweep, rank).items():
+            section, _, name = path.partition(".")
+            changed.setdefault(section, dict(getattr(self, section)))[name] = value
+        return self.model_copy(update={section: FrozenMap(values) for section, values in changed.items()})
+
     def resolved(self) -> Recipe:
         """The same recipe with paths that mean the same from any folder, as a run keeps it."""
         return self.model_copy(
@@ -248,6 +267,11 @@ class Recipe(Spec):
 
     def _path(self, text: str) -> Path:
         return self.directory / os.path.expanduser(text)  # noqa: PTH111 (pathlib's raises for an unknown ~user)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_ranks_of_its_sweep(cls, values: Any) -> Any:
+        return with_ranks(values)
 
     @model_validator(mode="after")
     def _is_sound(self) -> Recipe:
@@ -266,6 +290,12 @@ class Recipe(Spec):
             raise refuse("is elastic, but the ranks form no gang: say policy: ranks", "restart", "policy")
         if self.hang.policy is HangPolicy.STOP and not self.gang:
             raise refuse("is stop, but the ranks form no gang that could be stopped: say report", "hang", "policy")
+        if self.sweep:
+            if self.framework is not Framework.PLAIN:
+                raise refuse(f"is for ranks that train alone: {self.framework.value} is not framework plain", "sweep")
+            if self.gang:
+                raise refuse("is for ranks of which none ends the others: say gang: false", "sweep")
+            check_sweep(self)
         for name, target in self.knobs.items():
             try:
                 look_up(self, target)
@@ -279,6 +309,8 @@ class Recipe(Spec):
         if self.checkpoint:
             yield ("checkpoint", "dir"), self.checkpoint.dir
         yield from ((("env", name), value) for name, value in self.env.items())
+        for path, values in self.sweep.items():
+            yield from ((("sweep", path, at), text) for at, text in enumerate(values) if isinstance(text, str))
         if isinstance(self.args, tuple):
             yield from ((("args", position), text) for position, text in enumerate(self.args))
             return

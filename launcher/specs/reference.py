@@ -67,6 +67,28 @@ those of one super pod together, which is what MindSpore asks of a rank table. P
 where a host's devices are not 0 to n-1, ASCEND_RT_VISIBLE_DEVICES makes that right.
 """
 
+_SWEEPS = """\
+## Sweeps
+
+```yaml
+framework: plain
+gang: false
+args: {lr: 0.1, seed: 1, epochs: 20}
+sweep: {args.lr: [0.3, 0.1, 0.03, 0.01], args.seed: [1, 2]}
+checkpoint: {dir: "{run_dir}/checkpoints/{rank}", resume_arg: resume_from}
+```
+
+Each rank runs one combination of the lists, in the place of what `args` or `env` has: the last list counts fastest, so
+rank 0 has `lr=0.3 seed=1`, rank 1 `lr=0.3 seed=2`, and rank 7 `lr=0.01 seed=2`. `ranks` follows from the lists; where
+it is given nevertheless, it has to be their product. What is swept has a value in `args` or `env`, too: a misspelt name
+is an error, and `--set sweep={} --set ranks=1` runs the recipe once. `--set 'sweep.args.lr=[0.2, 0.05]'` sweeps
+something else; `--set args.lr=0.2`, which no rank would see, is refused.
+
+The ranks are independent: one that fails leaves the others alone, and `npu-launch rerun --ranks failed` runs those
+again that have not succeeded, each from the newest checkpoint in its own folder. Every combination has a device to
+itself: a sweep with more combinations than there are devices is refused, and has to be run in parts, one after another.
+"""
+
 _PLACEHOLDERS = """\
 ## Placeholders
 
@@ -127,6 +149,7 @@ def reference() -> str:
         _section("`restart.budgets`", Budgets, level=3),
         _section("`hang`", Hang, level=3),
         _RULES,
+        _SWEEPS,
         _PLACEHOLDERS + "\n".join(f"| `{{{word}}}` | {meaning} |" for word, meaning in PLACEHOLDERS.items()) + "\n",
         _OVERRIDES,
         _section("Cluster", ClusterFile),

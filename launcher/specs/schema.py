@@ -15,8 +15,10 @@ from launcher.specs.recipe import Recipe
 
 
 def recipe_schema() -> dict[str, Any]:
-    """The JSON schema (draft 2020-12) of a recipe."""
-    return schema_of(Recipe, "Recipe of npu-launch")
+    """The JSON schema (draft 2020-12) of a recipe; how many ranks there are is told by `ranks` or by `sweep`."""
+    schema = schema_of(Recipe, "Recipe of npu-launch")
+    required = [name for name in schema["required"] if name != "ranks"]
+    return {**schema, "required": required, "anyOf": [{"required": ["ranks"]}, {"required": ["sweep"]}]}
 
 
 def cluster_schema() -> dict[str, Any]:

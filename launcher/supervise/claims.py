@@ -15,6 +15,7 @@ from typing import Any
 from launcher.errors import PreflightError
 from launcher.hosts.this_machine import is_this_machine
 from launcher.planning.claims import device_claim, ports_claim
+from launcher.planning.devices_needed import fewer
 from launcher.runs.events import Slot
 from launcher.specs import Cluster, Recipe
 from launcher.supervise.capacity import usable_slots
@@ -73,12 +74,11 @@ class DevicesTaken(PreflightError):
         self.held = "; ".join(held)
         free = total - len(holders)
         own = [f"npu-launch stop {h.run}" for h in of if h.run is not None and h.user == _user(os.getuid())]
-        fewer = [f"set ranks to {free}{' or less' * (free > 1)}"] if free else []
         super().__init__(
             f"{free} of {total} devices are free, but there {'are' if recipe.ranks > 1 else 'is'} {recipe.ranks} "
             f"rank{'s' * (recipe.ranks > 1)}" + "".join(f"\n  held      {who}" for who in held),
             expected="a free device for each rank",
-            remedy=", or ".join(["--wait waits in line for devices", *own, *fewer]),
+            remedy=", or ".join(["--wait waits in line for devices", *own, *filter(None, [fewer(recipe, free)])]),
         )
 
 

@@ -49,7 +49,7 @@ def pack(run: RunDirectory, attempt: int) -> dict[str, Parcel]:
 
 
 def belongings(part: Mapping[str, Any]) -> tuple[str, ...]:
-    """The files and folders that the ranks of a plan read: a snapshot of code, and the checkpoint they resume from."""
+    """The files and folders that the ranks of a plan read: a snapshot of code, and the checkpoints they resume from."""
     snapshots = f"{home()}/code/"
     code = {
         snapshots + word.removeprefix(snapshots).partition("/")[0]
@@ -57,5 +57,5 @@ def belongings(part: Mapping[str, Any]) -> tuple[str, ...]:
         for word in process["argv"]
         if word.startswith(snapshots)
     }
-    resume = part["resume_from"]
-    return (*sorted(code), *([] if resume is None else [resume]))
+    checkpoints = dict.fromkeys((part["resume_from"], *(rank.get("resume_from") for rank in part["ranks"])))
+    return (*sorted(code), *(path for path in checkpoints if path is not None))

@@ -58,6 +58,7 @@ def attempt_started(launch_plan: LaunchPlan, recipe: Recipe, now: float) -> Atte
         gang=launch_plan.gang,
         max_restarts=recipe.restart.max_restarts,
         metrics=recipe.metrics or None,
+        own_checkpoints=tuple(each.resume_from for each in launch_plan.ranks if each.resume_from is not None) or None,
     )
 
 
@@ -70,7 +71,7 @@ def prepare_attempt(
     ranks: tuple[int, ...] | None = None,
     seats: Sequence[Slot] | None = None,
 ) -> LaunchPlan:
-    """Plan an attempt (of all ranks, or of these), from the newest checkpoint, and write plan and rank table.
+    """Plan an attempt (of all ranks, or of these), from the newest checkpoints, and write plan and rank table.
 
     The recipe is the run's from then on: where it has been changed, it is written too, once the plan is sound. `seats`
     say where every rank sits, for those that start beside others. Raises SpecError, PlanError, or InfrastructureError
@@ -95,7 +96,7 @@ def plan_attempt(
     ranks: tuple[int, ...] | None = None,
     seats: Sequence[Slot] | None = None,
 ) -> LaunchPlan:
-    """The plan of an attempt as of now: what it may use, the newest checkpoint. Writes nothing."""
+    """The plan of an attempt as of now: what it may use, the newest checkpoints. Writes nothing."""
     place = Place(
         **(kept_sights(run) or sights_here(recipe, cluster, run)).as_place(),
         run=run.id,
@@ -113,20 +114,29 @@ def plan_attempt(
     fresh = plan(recipe, cluster, place)
     if fresh.checkpoints is None or attempt == 1:  # a new run begins anew, whatever lies in the folder
         return fresh
-    checkpoint = _newest(fresh.checkpoints)
-    if checkpoint is None:
-        return fresh
-    return plan(recipe, cluster, place.model_copy(update={"resume_from": checkpoint}))
+    found = _found(fresh, fresh.checkpoints)
+    return plan(recipe, cluster, place.model_copy(update=found)) if found else fresh
 
 
-def _newest(checkpoints: Checkpoints) -> str | None:
+def _found(launch_plan: LaunchPlan, checkpoints: Checkpoints) -> dict[str, object]:
+    """What ranks go on from, as a place says it: each rank from its own newest checkpoint, or all from the newest."""
+    if not checkpoints.each_its_own:
+        newest = _newest(checkpoints.directories, checkpoints.pattern)
+        return {} if newest is None else {"resume_from": newest}
+    folders = ((process.rank, checkpoints.directories[process.rank]) for process in launch_plan.ranks)
+    own = ((rank, _newest((folder,), checkpoints.pattern)) for rank, folder in folders)
+    known = tuple((rank, newest) for rank, newest in own if newest is not None)
+    return {"own_checkpoints": known} if known else {}
+
+
+def _newest(folders: Sequence[str], pattern: str) -> str | None:
     """The checkpoint written last; unfinished ones have another name, so every match is complete."""
     found: list[tuple[int, str]] = []
-    for directory in checkpoints.directories:
+    for folder in folders:
         with suppress(OSError):
             found += [
                 (path.stat().st_mtime_ns, str(path))
-                for path in Path(directory).iterdir()
-                if fnmatch.fnmatch(path.name, checkpoints.pattern)
+                for path in Path(folder).iterdir()
+                if fnmatch.fnmatch(path.name, pattern)
             ]
     return max(found)[1] if found else None

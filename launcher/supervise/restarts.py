@@ -48,12 +48,17 @@ def _came_on(attempt: AttemptState, later: AttemptState | None, tells_steps: boo
 
     That it left a new checkpoint is seen by where the `later` attempt went on from.
     """
-    if attempt.made_progress or (later is not None and later.resume_from not in (None, attempt.resume_from)):
+    if attempt.made_progress or (later is not None and not _origins(later) <= _origins(attempt)):
         return True
     if tells_steps:
         return False
     until = attempt.failed if attempt.failed is not None else attempt.ended
     return until is not None and until - attempt.started >= _LONG_ATTEMPT
+
+
+def _origins(attempt: AttemptState) -> set[str]:
+    """The checkpoints that its ranks went on from."""
+    return {*([] if attempt.resume_from is None else [attempt.resume_from]), *attempt.own_checkpoints}
 
 
 def stalled(state: RunState, recipe: Recipe) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,12 +50,16 @@ class WrittenRun:
         gang: bool = True,
         max_restarts: int | None = None,
         metrics: tuple[str, ...] | None = None,
+        own_checkpoints: tuple[str, ...] | None = None,
+        combinations: Sequence[Mapping[str, object]] = (),
     ) -> None:
-        """The next attempt, a second after what was before."""
+        """The next attempt, a second after what was before; `combinations` are those of a sweep, by rank."""
         self.attempt += 1
         self.time += 1
         chosen = tuple(range(self.ranks)) if ranks is None else tuple(ranks)
         plan = {"grace": 10.0, "ranks": [{"rank": rank, "host": self.host, "device": rank} for rank in chosen]}
+        if combinations:
+            plan["ranks"] = [{**known, "combination": combinations[known["rank"]]} for known in plan["ranks"]]
         path = self.directory.layout.attempt(self.attempt).plan
         path.parent.mkdir(parents=True)
         path.write_text(json.dumps(plan))
@@ -68,6 +72,7 @@ class WrittenRun:
                 gang=gang,
                 max_restarts=max_restarts,
                 metrics=metrics,
+                own_checkpoints=own_checkpoints,
             ),
             *(
                 ProcessStarted(

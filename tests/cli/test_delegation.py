@@ -128,6 +128,8 @@ def test_what_the_host_says_and_its_exit_code_are_those_of_the_command(laptop: L
         assert here.returncode == there.returncode, arguments
     assert json.loads(laptop.npu_launch("status", "--json").stdout)["phase"] == "failed"
     assert laptop.npu_launch("status", "--follow").returncode == 1
+    laptop.node.run(*NPU_LAUNCH, "bundle", run, "-o", "/root/there.tar.gz")
+    assert laptop.npu_launch("bundle", run, "-o", "-").stdout == laptop.node.path("/root/there.tar.gz").read_bytes()
 
 
 def test_a_signal_to_a_command_that_follows_a_new_run_stops_the_run(laptop: Laptop) -> None:

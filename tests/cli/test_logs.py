@@ -96,6 +96,19 @@ def test_lines_that_differ_only_in_numbers_are_shown_once_with_their_ranks(
     assert "cannot connect to 4" in lines[2]
 
 
+@pytest.mark.parametrize("source", ["stdout", "all"])
+def test_of_an_output_that_was_fetched_what_came_is_shown_once(
+    run: WrittenRun, source: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = run.directory.rank_log(1, 1)
+    copied = log.read_bytes()
+    log.with_name(log.name + ".cut").write_bytes(copied + b"and the end\n")
+    for _ in range(2):
+        lines = [line for line in out_of(capsys, "--source", source, "--rank", "1") if "plog |" not in line]
+        assert len(lines) == 4 and lines[-1].endswith(" | and the end")
+        log.unlink(missing_ok=True)
+
+
 @pytest.mark.usefixtures("run")
 def test_raw_lines_are_the_bytes_that_were_written(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     assert main(["logs", "--raw", "--grep", "at a.cc|done"]) == 0

@@ -11,7 +11,7 @@ from launcher.cli.main import main
 from launcher.cli.plain import told
 from launcher.cli.summary import summary
 from launcher.cli.view import look
-from launcher.runs.events import Trouble, TroubleFound
+from launcher.runs.events import FaultSeen, Trouble, TroubleFound
 from tests.cli.conftest import Author, WrittenRun
 
 
@@ -39,6 +39,43 @@ def test_trouble_is_told_when_it_begins_and_stays_in_the_summary(author: Author)
     run.exits(0, 1, 2, 3)
     run.ends("succeeded")
     assert "trouble rank 3 at step 12: the loss is nan" in text_of(run)
+
+
+def fault(run: WrittenRun, rank: int, cause: str, line: int = 7) -> FaultSeen:
+    return FaultSeen(
+        time=run.time,
+        attempt=run.attempt,
+        rank=rank,
+        cause=cause,
+        category="memory",
+        words="memory is used up",
+        file=f"attempts/1/ranks/{rank}/stdout.log",
+        line=line,
+        text="NPU out of memory",
+    )
+
+
+def test_a_fault_that_a_rank_survives_is_told_when_it_is_seen_and_stays_in_the_summary(author: Author) -> None:
+    run = author.run()
+    run.starts()
+    events = [fault(run, 3, "device_oom"), fault(run, 1, "device_oom"), fault(run, 0, "ecc_error")]
+    for event in events:
+        run.happens(event)
+    lock = run.directory.lock()
+    assert lock.try_acquire()
+    view = look(run.directory, time.time())
+    assert told(events[:1], view) == [
+        "rank 3: memory is used up (device_oom): ranks/3/stdout.log:7  NPU out of memory",
+    ]
+    words = (
+        "fault   rank 0: memory is used up (ecc_error): ranks/0/stdout.log:7; "
+        "ranks 1,3: memory is used up (device_oom): ranks/3/stdout.log:7"
+    )
+    assert words in "\n".join(summary(view))
+    lock.release()
+    run.exits(0, 1, 2, 3)
+    run.ends("succeeded")
+    assert words in text_of(run)
 
 
 def test_the_latest_trouble_comes_first_and_only_that_of_the_last_attempt(author: Author) -> None:

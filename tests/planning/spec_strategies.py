@@ -54,6 +54,10 @@ def recipes(draw: st.DrawFn, most_ranks: int) -> Recipe:
     }
     if draw(st.booleans()):
         values["checkpoint"] = {"dir": draw(st.sampled_from(["{run_dir}/ckpt", "ckpt/{rank}"])), "resume_arg": "resume"}
+    if isinstance(values["args"], dict) and "a" in values["args"] and draw(st.booleans()):
+        lists = st.lists(texts | st.none() | st.booleans(), min_size=1, max_size=most_ranks, unique_by=repr)
+        swept = {"framework": "plain", "gang": False, "sweep": {"args.a": draw(lists)}}
+        values = {key: value for key, value in (values | swept).items() if key not in ("ranks", "checkpoint")}
     return recipe_from_mapping(values)
 
 

@@ -301,3 +301,13 @@ def test_a_plan_claims_the_devices_of_all_its_ranks_and_a_block_of_ports() -> No
     assert [claim.path for claim in launch.claims] == ["/claims/device-0", "/claims/device-1", "/claims/ports-20480"]
     assert [claim.path for claim in planned(recipe(), **place, **CPU).claims] == ["/claims/ports-20480"]
     assert not planned(recipe()).claims
+
+
+def test_a_block_of_ports_that_a_fix_has_written_into_the_recipe_is_claimed_like_the_run_s_own() -> None:
+    place = {"claims": "/claims", "port_block": 20480}
+    moved = recipe(ranks=1, env={"HCCL_IF_BASE_PORT": "20512"})
+    ports = ["/claims/ports-20480", "/claims/ports-20512"]
+    assert [claim.path for claim in planned(moved, **place).claims if "ports" in claim.path] == ports
+    assert [claim.path for claim in planned(moved, **place, **CPU).claims] == ports[:1]
+    elsewhere = recipe(ranks=1, env={"HCCL_IF_BASE_PORT": "60000"})
+    assert [claim.path for claim in planned(elsewhere, **place).claims if "ports" in claim.path] == ports[:1]

@@ -146,6 +146,34 @@ def test_anything_else_is_no_size(size: Any) -> None:
     assert "a size such as 26 GB" in refusal(memory=size)
 
 
+def test_memory_may_be_said_part_by_part(tmp_path: Path) -> None:
+    parts = {"fc6 25x25x512x4096": "14.5 GB", "'; all else": 4096}
+    said = recipe(memory=parts)
+    assert said.memory == {"fc6 25x25x512x4096": 29 * 512 * 1024**2, "'; all else": 4096}
+    assert hash(said) == hash(recipe(memory=parts))
+    file = tmp_path / "r.yaml"
+    file.write_text(dump_yaml(said))
+    changed = load_recipe(file, ["memory.fc6 25x25x512x4096=1 GB"]).memory
+    assert changed == {"fc6 25x25x512x4096": 1024**3, "'; all else": 4096}
+    assert load_recipe(file, ["memory=1 GB"]).memory == 1024**3
+
+
+@pytest.mark.parametrize(
+    ("parts", "told"),
+    [
+        ({}, "memory is a mapping, which names no part"),
+        ({"": "1 GB"}, "text of 1 to 80 characters, one line"),
+        ({"a\nb": "1 GB"}, "holds a control character or a line break"),
+        ({"fc6": "much"}, "memory.fc6 is 'much', which is no size"),
+        ({"fc6": 0}, "memory.fc6 is 0"),
+        ({"fc6": None}, "give a value, or remove the key"),
+        (["1 GB"], "memory is a list"),
+    ],
+)
+def test_what_is_wrong_with_a_part_is_said_with_its_name(parts: Any, told: str) -> None:
+    assert told in refusal(memory=parts)
+
+
 def test_the_version_of_the_rank_table_needs_no_quotes(tmp_path: Path) -> None:
     file = tmp_path / "r.yaml"
     for written in ("1.0", "'1.0'"):
@@ -217,7 +245,8 @@ RECIPES = st.fixed_dictionaries(
         "rank_table": st.sampled_from(["auto", "1.0", 1.2, 2.0, "legacy"]),
         "binding": st.sampled_from(["auto", "off"]),
         "data": st.lists(WORDS.filter(bool), max_size=2),
-        "memory": st.sampled_from(["26 GB", "1.5gib", 4096, None]),
+        "memory": st.sampled_from(["26 GB", "1.5gib", 4096, None])
+        | st.dictionaries(KEYS, st.sampled_from(["1.5gib", 4096]), min_size=1, max_size=2),
         "preflight": st.sampled_from(["fast", "full", "off"]),
         "grace": st.floats(0, 86400),
         "scheduler_port": st.none() | st.integers(1024, 65535),

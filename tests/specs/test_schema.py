@@ -46,7 +46,8 @@ recipe_values = damaged(
             "rank_table": st.sampled_from(["auto", "1.0", 1.2, 2.0, "legacy"]),
             "rendezvous": st.sampled_from(["auto", "cm"]),
             "binding": st.sampled_from(["auto", "off"]),
-            "memory": st.sampled_from(["26 GB", "1.5gib", 4096, None]),
+            "memory": st.sampled_from(["26 GB", "1.5gib", 4096, None])
+            | st.dictionaries(words, st.sampled_from(["26 GB", 4096]), max_size=2),
             "data": st.lists(words, max_size=2),
             "preflight": st.sampled_from(["fast", "off"]),
             "grace": st.integers(0, 9) | st.floats(0, 9),

@@ -9,6 +9,7 @@ from launcher.hosts.preflight.finding import Check, Finding, Severity
 from launcher.hosts.preflight.subject import Subject
 from launcher.hosts.report import Npu
 from launcher.specs import Framework
+from launcher.specs.memory import Needed, in_all, largest_first
 
 _MB: Final = 1 << 20
 _GB: Final = 1 << 30
@@ -24,6 +25,10 @@ _FULL: Final = 0.9  # share of the memory in use above which no job will start
 _SMALL_CARD: Final = 33 << 10  # MB
 _OPERATORS, _VARIABLES = 26 * _GB, 5 * _GB
 
+# Of the parts of what a rank needs, the largest are named, until they make up this share; the others are added up.
+_MOST_NAMED: Final = 3
+_ENOUGH: Final = 0.9
+
 
 def check_memory(subject: Subject) -> Iterator[Finding]:
     """What the recipe says that a rank needs against what the devices have, and what somebody holds of it already."""
@@ -31,17 +36,17 @@ def check_memory(subject: Subject) -> Iterator[Finding]:
         if npu.memory_total is None:
             continue
         has_rank = (host.name, device.id) in subject.ranks
-        needed = subject.recipe.memory if subject.recipe is not None and has_rank else None
-        found = _held(npu, npu.memory_total, needed) or _short(npu, npu.memory_total, needed, subject)
+        memory = subject.recipe.memory if subject.recipe is not None and has_rank else None
+        found = _held(npu, npu.memory_total, memory) or _short(npu, npu.memory_total, memory, subject)
         if found is not None:
             yield found.at(host.name, device.id)
 
 
-def _short(npu: Npu, total: int, needed: int | None, subject: Subject) -> Finding | None:
-    if needed is None:
+def _short(npu: Npu, total: int, memory: Needed | None, subject: Subject) -> Finding | None:
+    if memory is None:
         return None
-    idle = _idle(npu)
-    wanted = f"{_gb(needed)} for a rank, as the recipe says (memory)"
+    needed, idle = in_all(memory), _idle(npu)
+    wanted = f"{_gb(needed)} for a rank, as the recipe says (memory){_largest(memory)}"
     if needed > (total - idle) * _MB:
         of = f", of which the device itself takes {_gb(idle * _MB)}" if idle else ""
         return Finding(
@@ -49,7 +54,7 @@ def _short(npu: Npu, total: int, needed: int | None, subject: Subject) -> Findin
             Check.MEMORY,
             f"the device has {_gb(total * _MB)}{of}",
             wanted,
-            "make the job smaller (batch size, recomputation), or use devices with more memory",
+            "make the job smaller (batch size, recomputation, its largest parts), or use devices with more memory",
             source="npu-smi info",
         )
     is_mindspore = subject.recipe is not None and subject.recipe.framework is Framework.MINDSPORE
@@ -66,8 +71,9 @@ def _short(npu: Npu, total: int, needed: int | None, subject: Subject) -> Findin
     return None
 
 
-def _held(npu: Npu, total: int, needed: int | None) -> Finding | None:
+def _held(npu: Npu, total: int, memory: Needed | None) -> Finding | None:
     """Memory in use that is neither the device's own nor that of processes which npu-smi names."""
+    needed = in_all(memory) if memory is not None else None
     if npu.memory_used is None or any(process.memory is None for process in npu.processes):
         return None
     by_processes = sum(process.memory or 0 for process in npu.processes)
@@ -86,9 +92,23 @@ def _held(npu: Npu, total: int, needed: int | None) -> Finding | None:
     )
 
 
+def _largest(memory: Needed) -> str:
+    """`: 102 GB local convolution, 14.7 GB fc6, 900 MB the rest`; empty for a memory without parts."""
+    parts = largest_first(memory)
+    told: list[str] = []
+    left = needed = in_all(memory)
+    for name, size in parts[:_MOST_NAMED]:
+        if left > (1 - _ENOUGH) * needed:
+            told.append(f"{_gb(size)} {name}")
+            left -= size
+    if parts[len(told) :]:
+        told.append(f"{_gb(left)} the rest")
+    return f": {', '.join(told)}" if told else ""
+
+
 def _idle(npu: Npu) -> int:
     return 0 if npu.name.replace(" ", "").removeprefix("Ascend") in _FIRST_910 else _IDLE
 
 
 def _gb(size: int) -> str:
-    return f"{size / _GB:.3g} GB"
+    return f"{size / _GB:.3g} GB" if size >= _GB else f"{size / _MB:.3g} MB"

@@ -11,6 +11,7 @@ from launcher.planning.lines import printable, wrapped
 from launcher.planning.model import LaunchPlan, RankProcess, Target
 from launcher.planning.rendering.parts import spans
 from launcher.planning.shared import pattern, shared_environment
+from launcher.specs.sweep import in_words
 
 _LABEL: Final = 13
 _MOST_LISTED: Final = 16
@@ -38,6 +39,7 @@ def _lines(plan: LaunchPlan) -> Iterator[str]:
     yield ""
     for host, on_host in groupby(ranks, key=lambda rank: rank.host):
         yield from _host(plan, host, list(on_host))
+    yield from _sweep(ranks)
     for service in plan.services:
         yield ""
         yield f"{service.name} on {service.host}"
@@ -77,10 +79,24 @@ def _host(plan: LaunchPlan, host: str, ranks: Sequence[RankProcess]) -> Iterator
     yield from _sentence("host", f"{host}: ranks {spans([rank.rank for rank in ranks])}{place}")
 
 
+def _sweep(ranks: Sequence[RankProcess]) -> Iterator[str]:
+    """Which combination each rank has."""
+    if not ranks[0].combination:
+        return
+    yield ""
+    yield "sweep"
+    for rank in ranks[:_MOST_LISTED]:
+        yield f"  rank {rank.rank:<7} {in_words(rank.combination)}"
+    if len(ranks) > _MOST_LISTED:
+        yield f"  {len(ranks) - _MOST_LISTED} more ranks have a combination of their own: -o json shows them"
+
+
 def _every_rank(ranks: Sequence[RankProcess]) -> Iterator[str]:
     if len({len(rank.argv) for rank in ranks}) == 1:
         columns = (_seen(lambda rank, at=at: rank.argv[at], ranks) for at in range(len(ranks[0].argv)))  # type: ignore[misc]
         yield from _entry("command", *map(shlex.quote, columns))
+    else:
+        yield from _entry("command", *map(shlex.quote, ranks[0].argv), f"(rank {ranks[0].rank}; others differ)")
     yield from _entry("folder", _seen(lambda rank: rank.cwd, ranks))
     yield from _entry("log", _seen(lambda rank: rank.log, ranks))
     if any(rank.cpus for rank in ranks):

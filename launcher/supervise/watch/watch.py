@@ -198,6 +198,8 @@ class Watch:
     # -- stragglers ----------------------------------------------------------------------------------------------------
 
     def _slow_ranks(self, state: RunState, attempt: AttemptState, now: float) -> list[StragglerFound]:
+        if self._recipe().sweep:  # each rank has work of its own, and a pace that goes with it
+            return []
         marks = self._marks_of(state.ranks_in(RankPhase.RUNNING))
         if self._paces is None:
             self._paces = Paces(now, marks)
