@@ -75,7 +75,7 @@ def _of_a_rank_table(environ: Mapping[str, str]) -> Place:
 
 
 def _on_cpu(environ: Mapping[str, str]) -> Place:
-    """Alone: an Estimator of both versions has no all-reduce that ranks on CPUs could use."""
+    """Alone: it is the adapter that averages gradients over ranks."""
     ranks = count(environ, "RANK_SIZE", default=1, lowest=1)
     if ranks > 1:
         raise RecipeError(f"RANK_SIZE={ranks} on the CPU, where this script trains as one rank: set ranks to 1")
