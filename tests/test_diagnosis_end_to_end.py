@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from launcher.errors import ExitCode
-from launcher.runs.events import Decided, Diagnosed
+from launcher.errors import ExitCode, NpuLaunchError
+from launcher.runs.events import Decided, Diagnosed, FaultSeen, Progressed, encode
 from launcher.runs.record import RecordReader
 from launcher.runs.state import RunPhase
 from launcher.specs import load_recipe
 from tests.cli.terminal import Terminal
-from tests.end_to_end import latest, npu_launch, wait_until_ended, write_python_recipe, write_recipe
+from tests.end_to_end import (
+    latest,
+    npu_launch,
+    npu_launch_beside,
+    wait_for,
+    wait_until_ended,
+    write_python_recipe,
+    write_recipe,
+)
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -117,6 +128,58 @@ def test_a_variable_that_mends_a_graph_is_set_once(tmp_path: Path) -> None:
     assert "env ENABLE_FORCE_V2_CONTROL=1" in done.err
 
 
+HCCL_PORT = "EJ0003: [PID: 159] Failed to bind the IP port. Reason: The IP address and port have been bound already."
+RENDEZVOUS = "RuntimeError: The server socket has failed to bind to [::]:29500 (errno: 98 - Address already in use)."
+BUSY = (
+    "[ERROR] RUNTIME(7,python):2025-10-28-17:45:13.679.001 [stars_engine.cc:1] event wait timeout occurred during task "
+    "execution, stream_id:122, sq_id:122, task_id:790, event_id=73, timeout=1836."
+)
+NO_LINK = (
+    "[ERROR] HCCL(7,python):2025-10-28-17:45:13.679.001 [hccl_socket_manager.cc:1] [Wait][LinkEstablish]wait socket "
+    "establish timeout, role[0] rank[0] timeout[120 s]"
+)
+
+
+@pytest.mark.parametrize(
+    ("variable", "default", "line", "words"),
+    [
+        ("HCCL_IF_BASE_PORT", "60000", HCCL_PORT, "env HCCL_IF_BASE_PORT=60064"),
+        ("HCCL_EXEC_TIMEOUT", "1836", BUSY, "env HCCL_EXEC_TIMEOUT=3672"),
+        ("MASTER_PORT", "29500", RENDEZVOUS, "env MASTER_PORT=29517"),
+    ],
+)
+def test_a_port_that_is_taken_and_a_wait_that_is_too_short_are_changed_once(
+    variable: str, default: str, line: str, words: str, tmp_path: Path
+) -> None:
+    """The rank fails, with the line of the fault, until the variable has another value."""
+    script = f'if [ "${variable}" = {default} ]; then echo "{line}" >&2; exit 1; fi; echo step 1, loss 0.5'
+    done = npu_launch(write_recipe(tmp_path, script, ranks=1, env={variable: default}), "--auto-fix", "apply")
+    assert done.code == ExitCode.OK, done.err
+    assert f"{words} (was {default}) (fix 1 of 1)" in done.err
+
+
+def test_a_wait_for_links_grows_once_a_start_has_been_slow(tmp_path: Path) -> None:
+    script = f"""
+tries="{tmp_path}/tries"; echo >> "$tries"
+if [ "$(wc -l < "$tries")" = 1 ]; then echo step 1, loss 0.5; exit 1; fi
+if [ "$HCCL_CONNECT_TIMEOUT" != 600 ]; then echo "{NO_LINK}" >&2; exit 1; fi
+"""
+    recipe = write_recipe(tmp_path, script, ranks=1, restart={"auto_fix": "apply"})
+    assert npu_launch(recipe).code == ExitCode.JOB_FAILED
+    events = RecordReader(latest().layout.events).read()
+    moved = [
+        event.model_copy(update={"time": event.time - 90}) for event in events if not isinstance(event, Progressed)
+    ]
+    assert len(moved) < len(events), "its first step was seen"
+    before = next(place for place, event in enumerate(events) if isinstance(event, Progressed))
+    slow = [*moved[:before], *events[before:]]
+    latest().layout.events.write_bytes(b"".join(map(encode, slow)))  # as if it had taken so long to that step
+
+    again = npu_launch("rerun")
+    assert again.code == ExitCode.OK, again.err
+    assert "hccl_connect_timeout" in again.err and "env HCCL_CONNECT_TIMEOUT=600" in again.err
+
+
 def test_a_rank_that_raises_is_the_root_and_those_that_waited_for_it_are_not(tmp_path: Path) -> None:
     script = f"""
 import os, sys, time, pathlib
@@ -139,6 +202,48 @@ time.sleep(300)
     events = RecordReader(latest().layout.events).read()
     assert not [event for event in events if isinstance(event, Decided) and event.fix]
     assert {event.cause for event in events if isinstance(event, Diagnosed)} <= {found["cause"]}
+
+
+def faults() -> list[FaultSeen]:
+    """What was seen in the latest run; nothing before there is one."""
+    with suppress(NpuLaunchError, OSError):
+        events = RecordReader(latest().layout.events).read()
+        return [event for event in events if isinstance(event, FaultSeen)]
+    return []
+
+
+def scanners() -> list[int]:
+    """The processes that look through the logs of the latest run."""
+    wanted = f"-m\0launcher.supervise.scan\0{latest().path}\0".encode()
+    found = []
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if wanted in process.read_bytes():
+                found.append(int(process.parent.name))
+    return found
+
+
+def test_a_fault_of_a_rank_that_goes_on_is_told_once_whatever_becomes_of_who_saw_it(tmp_path: Path) -> None:
+    script = f"""
+cat {CAPTURES / "torch_npu_oom.log"}
+until [ -e "{tmp_path}/more" ]; do sleep 0.1; done
+echo "{NO_LINK}"
+until [ -e "{tmp_path}/enough" ]; do sleep 0.1; done
+"""
+    recipe = write_recipe(tmp_path, script, ranks=1)
+    with npu_launch_beside(recipe) as command:
+        wait_for(lambda: bool(faults()), "it is seen")
+        shown = npu_launch("status").out
+        assert "fault   rank 0: the NPU's memory is used up (device_oom): ranks/0/stdout.log:1" in shown
+        (scanner,) = scanners()
+        os.kill(scanner, signal.SIGKILL)
+        (tmp_path / "more").touch()
+        wait_for(lambda: len(faults()) > 1, "what comes then is seen")
+        (tmp_path / "enough").touch()
+        _, told = command.communicate(timeout=60)
+    assert [fault.cause for fault in faults()] == ["device_oom", "hccl_connect_timeout"]
+    assert told.count("(device_oom): ranks/0/stdout.log:1") == 2, "when it is seen, and in the summary"
+    wait_for(lambda: not scanners(), "it ends with the ranks")
 
 
 def test_a_run_that_succeeded_has_no_fault(tmp_path: Path) -> None:

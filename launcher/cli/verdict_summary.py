@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from launcher.cli.sweeps import combination_words
 from launcher.cli.verdict_text import Fact, cascade_words, cause_facts, fix_facts, retry_facts
 from launcher.cli.verdict_words import Lang, words
 from launcher.cli.view import RunView
@@ -13,7 +14,7 @@ from launcher.logs.safe import safe_line
 from launcher.runs.state import RankState
 
 _FIXES: Final = 2
-_LESS_WANTED: Final = ("metrics", "weights", "values", "means", "trouble", "reason", "steps")
+_LESS_WANTED: Final = ("metrics", "weights", "values", "means", "trouble", "fault", "reason", "steps")
 """What a summary does without first, where it would be too long."""
 
 
@@ -29,7 +30,7 @@ def diagnosed_facts(view: RunView, found: Verdict, others: str, lang: Lang = Lan
     """
     said = words(lang)
     for number, (label, text) in enumerate(cause_facts(found, said)):
-        yield label, text if number else text + _exit(view, found)
+        yield label, text if number else text + _of_the_root(view, found)
     parts = [*cascade_words(found, said), *([others] if others else [])]
     if parts:
         yield "others", ", ".join(parts)
@@ -63,7 +64,10 @@ def at_most(facts: Sequence[Fact], most: int) -> list[Fact]:
     return left[:most]
 
 
-def _exit(view: RunView, found: Verdict) -> str:
-    """How the process of the root ended, if it is the one of which that is known."""
+def _of_the_root(view: RunView, found: Verdict) -> str:
+    """What it had of a sweep, and how its process ended, as far as that is known."""
     rank = None if found.root is None or found.root.rank is None else view.state.ranks.get(found.root.rank)
-    return "" if rank is None or rank.exit is None else f"  ({safe_line(str(rank.exit), 100)})"
+    if rank is None:
+        return ""
+    parts = (combination_words(view, rank.rank), "" if rank.exit is None else safe_line(str(rank.exit), 100))
+    return "".join(f"  ({part})" for part in parts if part)

@@ -37,7 +37,8 @@ def diagnose_run(run: RunDirectory, attempt: int, rules: Rulebook, context: Cont
     with suppress(OSError):
         events = list(RecordReader(run.layout.events).read())
     facts = _recorded(events, attempt)
-    return _diagnosed(files_of_run(run, attempt), rules, _completed(context or Context(), events, facts), facts)
+    known = _completed(context or Context(), events, facts)
+    return _diagnosed(files_of_run(run, attempt), rules, known, facts, attempt=attempt)
 
 
 def diagnose_folder(
@@ -60,8 +61,11 @@ def _diagnosed(
     facts: Facts,
     clock: Clock | None = None,
     notes: Iterable[str] = (),
+    attempt: int | None = None,
 ) -> Diagnosis:
+    """What broke first by logs of others; where they show no fault, what npu-launch told of an attempt, or of all."""
     logs = [file for file in files if file.source is not Source.LAUNCHER]
+    own = [file for file in files if file.source is Source.LAUNCHER]
     readings = list(read_logs(logs, rules, context, clock))
     findings = [finding for reading in readings for finding in reading.findings]
     told = tuple(fact for reading in readings for fact in reading.facts)
@@ -69,6 +73,10 @@ def _diagnosed(
     size = sum(reading.size for reading in readings)
     known = replace(facts, files=tuple(logs), told=told, extents=extents(logs, clock))
     root = root_cause(findings, known)
+    if root is None:
+        said = [finding for reading in read_logs(own, rules, context, clock) for finding in reading.findings]
+        findings += [each for each in said if attempt is None or each.extracted.get("attempt") == str(attempt)]
+        root = root_cause(findings, known)
     if root is not None and root.cause == UNKNOWN:
         root = _with_telling_lines(root, logs)
     ranks = len({log.rank for log in logs if log.rank is not None}) or _ranks_of(findings)
@@ -90,8 +98,7 @@ def _explanation(root: RootCause | None, rules: Rulebook) -> Bilingual | None:
         return None
     if root.finding is not None and root.finding.cause == root.cause:
         return rules.explanation(root.finding)
-    cause = rules.causes.get(root.cause)
-    return cause.explanation if cause else None
+    return rules.explanation_of(root.cause)
 
 
 def _suggestions(root: RootCause | None, rules: Rulebook) -> tuple[Suggestion, ...]:

@@ -9,7 +9,7 @@ from launcher.diagnose.arithmetic import holds
 from launcher.diagnose.region import Region
 from launcher.diagnose.rule import Rule
 from launcher.diagnose.wanted import Found
-from launcher.logs.record import LogFile, Record
+from launcher.logs.record import LogFile, Record, Source
 
 
 class Held(NamedTuple):
@@ -68,5 +68,5 @@ def _is_meant(rule: Rule, record: Record, file: LogFile) -> bool:
     return (
         (record.level is None or record.level in rule.levels)
         and (not rule.module or record.module in rule.module)
-        and (not rule.source or file.source in rule.source)
+        and (file.source in rule.source if rule.source else file.source is not Source.LAUNCHER)
     )

@@ -43,11 +43,11 @@ def find(
     """
     from launcher.logs.scan import matching_lines
 
-    matcher = _matcher(rules, () if watch is None else watch.texts)
+    matcher = matcher_of(rules, () if watch is None else watch.texts)
     found: list[Finding] = []
     for file in files:
         matches = matcher.shared(file, matching_lines(file.path, matcher.scanner), watch)
-        found += matcher.findings(file, matches, partial(_bytes, file.path), context, clock)
+        found += matcher.findings(file, matches, partial(part_of_log, file.path), context, clock)
     return found
 
 
@@ -63,7 +63,7 @@ def find_in_text(
     """The same for a text that is no file; `name` is what evidence calls it."""
     from launcher.logs.scan import Match
 
-    matcher = _matcher(rules, () if watch is None else watch.texts)
+    matcher = matcher_of(rules, () if watch is None else watch.texts)
     block = text.encode(errors="surrogateescape")
     matches = []
     for begin, hits in groupby(matcher.scanner.hits(block), lambda hit: block.rfind(b"\n", 0, hit[1]) + 1):
@@ -74,7 +74,7 @@ def find_in_text(
     return matcher.findings(file, lines, lambda begin, end: block[begin:end], context, None)
 
 
-class _Matcher:
+class Matcher:
     """A rulebook made ready: a scanner for the texts without which its rules cannot hold."""
 
     def __init__(self, book: Rulebook, watched: tuple[str, ...]) -> None:
@@ -169,8 +169,9 @@ class _Matcher:
 
 
 @lru_cache(maxsize=4)
-def _matcher(book: Rulebook, watched: tuple[str, ...]) -> _Matcher:
-    return _Matcher(book, watched)
+def matcher_of(book: Rulebook, watched: tuple[str, ...] = ()) -> Matcher:
+    """A rulebook made ready, to look for other texts beside it."""
+    return Matcher(book, watched)
 
 
 def _some_of_each(matches: Iterable[Match]) -> list[Match]:
@@ -184,7 +185,8 @@ def _some_of_each(matches: Iterable[Match]) -> list[Match]:
     return some
 
 
-def _bytes(path: Path, begin: int, end: int) -> bytes:
+def part_of_log(path: Path, begin: int, end: int) -> bytes:
+    """What stands between two offsets of a log's text. Raises OSError."""
     from launcher.logs.packed import open_log
 
     with open_log(path) as file:

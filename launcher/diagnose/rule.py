@@ -125,7 +125,10 @@ class Rule(Part):
         tuple[Annotated[Source, Field(strict=False), Form(_words(Source))], ...],
         Field(strict=False),
         Form("a list of sources"),
-    ] = Field(default=(), description="The log is of one of these sources.")
+    ] = Field(
+        default=(),
+        description="The log is of one of these sources; npu-launch's own logs are only read where it says so.",
+    )
     given: Annotated[tuple[Condition, ...], Field(strict=False), Form("a list of conditions")] = Field(
         default=(), description="What has to be true of the numbers that named groups read out, sizes in bytes."
     )

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 from launcher.diagnose.finding import Category, Finding
 from launcher.diagnose.rule import Bilingual, Cause, Rule, RuleFile, SuggestionText
 from launcher.diagnose.suggestion import Suggestion
+from launcher.diagnose.unnamed import filled, is_complete, worded
 from launcher.errors import SpecError
 from launcher.specs.nearest import nearest
-
-_NAMED: Final = re.compile(r"\{([a-z_]+)\}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,9 +23,15 @@ class Rulebook:
     suggestions: Mapping[str, SuggestionText] = field(default_factory=dict)
 
     def explanation(self, finding: Finding) -> Bilingual:
-        """What a finding means: the rule's own words, else those of its cause."""
-        found = self.rules[finding.rule].explanation or self.causes[finding.cause].explanation
-        return Bilingual(en=filled(found.en, finding.extracted), zh=filled(found.zh, finding.extracted))
+        """What a finding means: the rule's own words where all was read that they speak of, else those of its cause."""
+        own = self.rules[finding.rule].explanation
+        is_own = own is not None and is_complete(own.en, finding.extracted)
+        found = own if own is not None and is_own else self.causes[finding.cause].explanation
+        return _told(found, finding.extracted)
+
+    def explanation_of(self, cause: str) -> Bilingual | None:
+        """What a cause means that no rule found; None for one that is not known."""
+        return _told(self.causes[cause].explanation, {}) if cause in self.causes else None
 
     def suggestions_for(self, finding: Finding) -> tuple[Suggestion, ...]:
         """What mends a finding, the best first, with what was read out of the log filled in."""
@@ -40,11 +43,6 @@ class Rulebook:
         """What mends a cause that no rule found, the best first; none for one that is not known."""
         names = self.causes[cause].suggestions if cause in self.causes else ()
         return tuple(_suggestion(name, self.suggestions[name], extracted) for name in names)
-
-
-def filled(text: str, extracted: Mapping[str, str]) -> str:
-    """A text with `{name}` replaced by what was read out of the log; what was not read is left as `<name>`."""
-    return _NAMED.sub(lambda named: extracted.get(named[1]) or f"<{named[1]}>", text)
 
 
 def merged(files: Sequence[RuleFile]) -> Rulebook:
@@ -63,16 +61,16 @@ def merged(files: Sequence[RuleFile]) -> Rulebook:
     return book
 
 
+def _told(text: Bilingual, extracted: Mapping[str, str]) -> Bilingual:
+    english, chinese = worded(text, extracted)
+    return Bilingual(en=english, zh=chinese)
+
+
 def _suggestion(name: str, text: SuggestionText, extracted: Mapping[str, str]) -> Suggestion:
-    return Suggestion(
-        name,
-        filled(text.title.en, extracted),
-        filled(text.title.zh, extracted),
-        text.kind,
-        {filled(key, extracted): filled(value, extracted) for key, value in text.change.items()},
-        filled(text.why.en, extracted),
-        filled(text.why.zh, extracted),
-    )
+    title, title_zh = worded(text.title, extracted)
+    why, why_zh = worded(text.why, extracted)
+    change = {filled(key, extracted): filled(value, extracted) for key, value in text.change.items()}
+    return Suggestion(name, title, title_zh, text.kind, change, why, why_zh)
 
 
 def _check(file: RuleFile, book: Rulebook) -> None:

@@ -21,6 +21,7 @@ from launcher.supervise.heartbeat import UNREACHABLE_AFTER, keep_in_touch
 from launcher.supervise.link import HostLink, LinkLost, Message, ShimLink
 from launcher.supervise.parcels import Parcels
 from launcher.supervise.patience import within
+from launcher.supervise.scan.keeping import keep_scanning
 
 _Result = TypeVar("_Result")
 _log = logging.getLogger(__name__)
@@ -79,7 +80,10 @@ class Attendant:
         """For ever, until cancelled."""
         try:
             await asyncio.gather(
-                self._follow(), self._deliver(), keep_in_touch(self._host, self._renew, self._state, self._tell)
+                self._follow(),
+                self._deliver(),
+                keep_scanning(self._run, self._host, self._there, self._state),
+                keep_in_touch(self._host, self._renew, self._state, self._tell),
             )
         finally:
             if self._welcome is not None:

@@ -92,6 +92,15 @@ def start_diagnosis(run: RunDirectory, attempt: int) -> subprocess.Popen[bytes]:
     return _start_detached(argv, run.supervisor_log)
 
 
+def start_scan(run: RunDirectory, host: str) -> subprocess.Popen[bytes]:
+    """Have the logs of this machine's ranks looked through while they are written. Raises InfrastructureError.
+
+    It ends by itself, and is nobody's child: who started it may end before.
+    """
+    argv = [sys.executable, "-m", "launcher.supervise.scan", str(run.path), host]
+    return _start_detached([sys.executable, "-I", "-S", "-c", _FORK, *argv], run.scan_log(host))
+
+
 def have_it_kept(run: RunDirectory) -> None:
     """Start a keeper and return when it has the run: of one that nobody has, people are told that it is lost.
 

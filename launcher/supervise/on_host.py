@@ -12,10 +12,11 @@ from pathlib import Path
 
 from launcher.errors import InfrastructureError
 from launcher.hosts.tagged import tagged_processes
+from launcher.logs.pattern import is_quick
 from launcher.runs.events import Event, HostReady, ProcessStarted
 from launcher.runs.record import Lock, RecordReader, is_held
 from launcher.runs.store import RunDirectory, make_runtime_directory, remove_runtime_directory, write_file
-from launcher.supervise.detached import start_shim
+from launcher.supervise.detached import start_scan, start_shim, start_sweep
 
 KILL_PATIENCE = 10.0  # seconds for the kernel to end what was killed
 _KILL_PAUSE = 0.02  # seconds until those that appeared during a kill are killed too
@@ -30,8 +31,8 @@ def see_to_shim(run: RunDirectory, host: str, attempt: int, seen: int, has_begun
     """Start a shim, with this attempt, where there is none and none has died of the attempt.
 
     `seen` is the number of the last event that the record has of the host, and `has_begun` whether the record knows of
-    processes of the attempt here. What a shim before it left behind is ended first. Raises InfrastructureError and
-    OSError.
+    processes of the attempt here. What a shim before it left behind is ended first; what is kept of former runs is seen
+    to. Raises InfrastructureError and OSError.
     """
     with _only_one(
         run.shim_lock(host).with_name("starting.lock")
@@ -45,6 +46,18 @@ def see_to_shim(run: RunDirectory, host: str, attempt: int, seen: int, has_begun
             end_what_is_left(run)
         make_runtime_directory()
         start_shim(run, host, attempt, seen, is_spread=is_spread, has_parent=False).wait()
+        start_sweep()
+
+
+def see_to_scan(run: RunDirectory, host: str) -> bool:
+    """Have the logs of this host's ranks looked through, where nobody does; whether a process was started for it.
+
+    A host without hyperscan does without: on it a megabyte takes ten seconds. Raises InfrastructureError.
+    """
+    if not is_quick() or not is_kept(run, host) or is_held(run.scan_lock(host)):
+        return False
+    start_scan(run, host).wait()
+    return True
 
 
 def last_words(run: RunDirectory, host: str, seen: int) -> list[Event] | None:

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from launcher.errors import InfrastructureError
 from launcher.planning import hccl_ports
-from launcher.planning.claims import BLOCKS, PORTS
+from launcher.planning.claims import BLOCKS, PORTS, named_block
 from launcher.specs import Recipe
 
 _HCCL = "HCCL_IF_BASE_PORT"
@@ -24,8 +24,8 @@ def scheduler_port(recipe: Recipe, block: int) -> int:
 def choose_block(recipe: Recipe, run: str, *, on_npus: bool, can_have: Callable[[int], bool]) -> int:
     """The first port of a block whose ports that this recipe needs are free, and that `can_have` agrees to.
 
-    Each run begins its search elsewhere, and always at the same block. Raises InfrastructureError when there is none,
-    or the recipe's own port is taken.
+    Each run begins its search elsewhere, and always at the same block. A block that the recipe names is asked for too.
+    Raises InfrastructureError when there is none, or a port that the recipe names is taken.
     """
     if recipe.scheduler_port is not None and not _is_free(recipe.scheduler_port):
         raise InfrastructureError(
@@ -34,10 +34,20 @@ def choose_block(recipe: Recipe, run: str, *, on_npus: bool, can_have: Callable[
             expected="a free port, for the ranks to meet at",
             remedy="end what listens there, or leave scheduler_port out: a free one is chosen then",
         )
+    named = named_block(recipe.env) if on_npus else None
+    if named is not None and not can_have(named):
+        raise InfrastructureError(
+            f"the ports from {named} on are another run's",
+            where=f"env.{_HCCL}",
+            expected="ports that no other run has claimed",
+            remedy=f"leave {_HCCL} out: a free block is chosen then",
+        )
     first = zlib.crc32(run.encode()) % len(BLOCKS)
     blocks: list[int] = [*BLOCKS[first:], *BLOCKS[:first]]
     for block in blocks:
-        if _fits(recipe, block, on_npus) and all(map(_is_free, _needed(recipe, block, on_npus))) and can_have(block):
+        if block == named or not _fits(recipe, block, on_npus):
+            continue
+        if all(map(_is_free, _needed(recipe, block, on_npus))) and can_have(block):
             return block
     raise InfrastructureError(
         f"none of the {len(BLOCKS)} blocks of ports between {PORTS.start} and {PORTS.stop - 1} is free",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,10 @@ from launcher.diagnose.finding import Category, Confidence
 from launcher.diagnose.loading import rulebook
 from launcher.diagnose.root import UNKNOWN, Order, RootCause
 from launcher.logs.record import LogFile, Source
-from launcher.runs.events import ClockMeasured, Event
+from launcher.runs.events import ClockMeasured, Event, FaultSeen, Trouble, TroubleFound
 from tests.diagnose.scenarios import said
 from tests.diagnose.scenarios.job import Job
-from tests.diagnose.scenarios.recorded import exited, run_of
+from tests.diagnose.scenarios.recorded import ZERO, exited, run_of
 from tests.diagnose.scenarios.told import others_wait
 
 
@@ -54,6 +55,85 @@ def test_a_signal_alone_tells_the_cause(code: int, cause: str, tmp_path: Path) -
     job = Job().starts()
     root = root_of(job, tmp_path, exited(job, 6, 42, code), *stopped(job, 6))
     assert (root.rank, root.cause) == (6, cause)
+
+
+@pytest.mark.parametrize(
+    ("code", "cause", "confidence", "words"),
+    [
+        (137, "worker_killed", Confidence.LOW, "where SIGKILL ended"),
+        (139, "native_crash", Confidence.MEDIUM, "where SIGSEGV ended"),
+        (134, "native_crash", Confidence.MEDIUM, "where SIGABRT ended"),
+        (127, "path_invalid", Confidence.LOW, "a command that is not found"),
+        (126, "path_permission_denied", Confidence.LOW, "may not be executed"),
+        (143, UNKNOWN, Confidence.LOW, "no rule knows why"),
+    ],
+)
+def test_an_exit_code_without_a_line_says_what_a_shell_means_by_it_and_no_more(
+    code: int, cause: str, confidence: Confidence, words: str, tmp_path: Path
+) -> None:
+    job = Job().starts()
+    root = root_of(job, tmp_path, exited(job, 6, 42, code), *stopped(job, 6))
+    assert (root.rank, root.cause, root.confidence) == (6, cause, confidence)
+    assert f"code {code}" in root.why and words in root.why
+
+
+@pytest.mark.parametrize(
+    ("code", "line", "cause"),
+    [
+        (127, "/bin/sh: 1: prepare: not found", "path_invalid"),
+        (126, "bash: ./msame: cannot execute binary file: Exec format error", "path_permission_denied"),
+    ],
+)
+def test_what_a_shell_says_of_its_command_is_the_cause_where_the_exit_code_says_so_too(
+    code: int, line: str, cause: str, tmp_path: Path
+) -> None:
+    job = Job().starts()
+    job.outputs[6].append(line)
+    root = root_of(job, tmp_path, exited(job, 6, 42, code), *stopped(job, 6))
+    assert (root.rank, root.cause, root.confidence) == (6, cause, Confidence.MEDIUM)
+    assert root.evidence[0].text == line
+    other = diagnose_run(run_of(job, tmp_path / "other", [exited(job, 6, 42, 1)]), 1, rulebook()).root
+    assert other is not None and other.cause == UNKNOWN
+
+
+def test_what_was_told_of_training_counts_where_logs_show_no_fault_and_of_this_attempt_alone(tmp_path: Path) -> None:
+    job = Job().starts()
+    words = "the loss has come up from 0.31 to 7.4"
+    told = TroubleFound(
+        time=ZERO + 9, attempt=1, rank=5, kind=Trouble.LOSS_EXPLODES, words=words, offset=0, line="loss 7.4"
+    )
+    root = root_of(job, tmp_path, told, *(exited(job, rank, 42, 0) for rank in job.ranks))
+    assert (root.rank, root.cause, root.category) == (5, "loss_explodes", Category.PRECISION)
+    assert root.evidence[0].file == "events.jsonl"
+    before = told.model_copy(update={"attempt": 2})
+    assert diagnose_run(run_of(job, tmp_path / "other", [before]), 1, rulebook()).healthy
+    said.out_of_memory(job, 3, 40)
+    assert root_of(job, tmp_path / "failed", told, exited(job, 3, 42, 1)).cause == "device_oom"
+
+
+def test_what_was_seen_while_ranks_went_on_changes_no_verdict(tmp_path: Path) -> None:
+    job = Job().starts()
+    said.out_of_memory(job, 3, 40)
+    seen = FaultSeen(
+        time=ZERO + 9,
+        attempt=1,
+        rank=5,
+        cause="aicore_exception",
+        category="operator",
+        words="",
+        file="attempts/1/ranks/5/stdout.log",
+        line=1,
+        text="there is an aicore error",
+    )
+    ends = [exited(job, 3, 42, 1), *stopped(job, 3)]
+    found = [
+        diagnose_run(run_of(job, tmp_path / name, events), 1, rulebook())
+        for name, events in (("with", [seen, *ends]), ("without", ends))
+    ]
+    told = [(each.cause, each.rank, each.evidence) for each in found[0].findings]
+    assert told == [(each.cause, each.rank, each.evidence) for each in found[1].findings]
+    assert found[0].root is not None and found[1].root is not None
+    assert replace(found[0].root, finding=None) == replace(found[1].root, finding=None)
 
 
 def test_the_first_of_two_tracebacks_is_that_of_the_rank_that_ended_first(tmp_path: Path) -> None:

@@ -95,7 +95,8 @@ def _env_changes(change: Mapping[str, str], recipe: Recipe, env: Mapping[str, st
         before = recipe.env.get(name, env.get(name))
         after = str(_amount(f"variable {name}", wanted, before if before is not None else _default(name)))
         if after != before:
-            yield Change(_MEETING.get(name, f"{_ENV}{name}"), before, after)
+            own = f"{_ENV}{name}"
+            yield Change(own if name in recipe.env else _MEETING.get(name, own), before, after)
 
 
 def _set_changes(change: Mapping[str, str], recipe: Recipe) -> Iterator[Change]:

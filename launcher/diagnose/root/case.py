@@ -16,7 +16,6 @@ from launcher.diagnose.root.collected import Facts
 from launcher.diagnose.root.stories import Story, Teller, stories, without_former_lives
 from launcher.diagnose.root.waits import Edge, End, edges, ends
 from launcher.diagnose.root.world import World, world
-from launcher.logs.record import Source
 
 
 class Pick(NamedTuple):
@@ -48,7 +47,7 @@ class Case:
     def of(cls, findings: Iterable[Finding], facts: Facts) -> Case:
         """Put findings and facts in order; what a rank said before it last began is only kept as `former`."""
         who = world(facts)
-        said = most_telling([each for each in findings if each.file.source is not Source.LAUNCHER])
+        said = most_telling(list(findings))
         faults = [each for each in said if each.role is not Role.NOISE]
         current = without_former_lives(faults, facts, who)
         kept = set(map(id, current))

@@ -1,9 +1,9 @@
-"""The root as a rank whose process was killed, or ended without a word. Pure."""
+"""The root as a rank whose process ended without a word, in a way that tells why. Pure."""
 
 from __future__ import annotations
 
 import signal
-from typing import Final
+from typing import Final, NamedTuple
 
 from launcher.diagnose.finding import Category, Confidence, Evidence, Finding, Role
 from launcher.diagnose.root.case import Case, Pick
@@ -21,6 +21,15 @@ _CAUSES: Final = {
     signal.SIGILL: "native_crash",
     signal.SIGHUP: "terminal_hangup",
 }
+_CODES: Final = {
+    126: ("path_permission_denied", "a command that may not be executed"),
+    127: ("path_invalid", "a command that is not found"),
+}
+"""What exit codes mean by which a shell tells of what it was to run (POSIX, Shell Command Language, 2.8.2)."""
+
+_OF_A_SIGNAL: Final = 128
+"""What a shell or a container adds to the signal that ended what it ran."""
+
 _POLITE: Final = frozenset((signal.SIGTERM, signal.SIGINT))
 """Signals that launchers end the others with."""
 
@@ -29,29 +38,71 @@ CATEGORIES: Final = {
     "worker_killed": Category.MEMORY,
     "native_crash": Category.OPERATOR,
     "terminal_hangup": Category.ENVIRONMENT,
+    "path_permission_denied": Category.ENVIRONMENT,
+    "path_invalid": Category.ENVIRONMENT,
 }
 """The categories of causes that follow from how a process ended."""
 
 
+class _Ending(NamedTuple):
+    """What the end of a process shows by itself."""
+
+    cause: str
+    confidence: Confidence
+    why: str
+
+
 def killed(case: Case) -> Pick | None:
-    """The first rank that a signal ended, where no rank says what broke it."""
-    dead = [story for story in case.stories.values() if (death := story.death) and _is_violent(death)]
-    if not dead:
+    """The first rank whose process ended in a way that shows why, where no rank says what broke it."""
+    endings = {
+        story.teller: ending
+        for story in case.stories.values()
+        if story.death is not None and (ending := _ending(story.death)) is not None
+    }
+    if not endings:
         return None
     order = {death.rank: place for place, death in enumerate(case.facts.deaths)}
     blamed = {rank for end in case.ends[:1] for rank in end.ranks}
+    dead = [case.stories[teller] for teller in endings]
     story = min(dead, key=lambda each: (each.rank not in blamed, order.get(each.rank or 0, 0)))
-    assert story.death is not None
-    number = signal.Signals(-story.death.code)
-    finding = host_kill(case, story.host)
-    cause = "host_oom" if story.death.oom or finding else _CAUSES.get(number, "worker_killed")
-    evidence = finding.evidence if finding else _shown(case, story)
-    why = f"its process was ended by {number.name} and says nothing of it"
-    if story.death.oom:
-        why = f"the kernel killed its process for want of memory: {story.death.oom}"
-    certain = cause != "worker_killed"
-    confidence = Confidence.HIGH if certain else Confidence.MEDIUM
-    return Pick(cause, confidence, why, story.rank, story.teller, evidence, finding)
+    cause, confidence, why = endings[story.teller]
+    finding = host_kill(case, story.host) if cause == "worker_killed" else None
+    if finding is not None:
+        return Pick("host_oom", Confidence.HIGH, why, story.rank, story.teller, finding.evidence, finding)
+    return Pick(cause, confidence, why, story.rank, story.teller, _shown(case, story))
+
+
+def _ending(death: Death) -> _Ending | None:
+    """What the end of a process shows; None for one that it brought about itself, or was asked for."""
+    if death.stopped:
+        return None
+    if death.oom:
+        return _Ending("host_oom", Confidence.HIGH, f"the kernel killed its process for want of memory: {death.oom}")
+    if death.code < 0:
+        return _by_signal(-death.code)
+    if death.code in _CODES:
+        cause, what = _CODES[death.code]
+        words = f"its process ended with code {death.code}, as a shell does for {what}, and says no more"
+        return _Ending(cause, Confidence.LOW, words)
+    number = death.code - _OF_A_SIGNAL
+    ending = _by_signal(number) if number in _CAUSES else None
+    if ending is None:
+        return None
+    name = signal.Signals(number).name
+    words = (
+        f"its process ended with code {death.code}, as a shell does where {name} ended what it ran, and says no more"
+    )
+    confidence = Confidence.LOW if ending.confidence is Confidence.MEDIUM else Confidence.MEDIUM
+    return ending._replace(confidence=confidence, why=words)
+
+
+def _by_signal(number: int) -> _Ending | None:
+    """What a signal shows that ended a process; None for one that launchers end the others with, and for no signal."""
+    if number not in set(signal.Signals) - _POLITE:
+        return None
+    cause = _CAUSES.get(signal.Signals(number), "worker_killed")
+    confidence = Confidence.MEDIUM if cause == "worker_killed" else Confidence.HIGH
+    return _Ending(cause, confidence, f"its process was ended by {signal.Signals(number).name} and says nothing of it")
 
 
 def host_kill(case: Case, host: str | None) -> Finding | None:
@@ -64,10 +115,6 @@ def host_kill(case: Case, host: str | None) -> Finding | None:
         if is_there and finding.file.source is Source.HOST and finding.cause == "host_oom" and finding.rank is None:
             return finding
     return None
-
-
-def _is_violent(death: Death) -> bool:
-    return death.code < 0 and not death.stopped and -death.code in set(signal.Signals) - _POLITE
 
 
 def _shown(case: Case, story: Story) -> tuple[Evidence, ...]:

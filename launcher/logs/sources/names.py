@@ -75,7 +75,10 @@ _FILES = (
     # One log of each server or pod; ModelArts has one of each rank besides.
     _form(r"modelarts-job-.*-(?P<host>worker-\d+)\.log", Source.STDOUT),
     _form(r".*-proc-rank-(?P<rank>\d+)-device-(?P<device>\d+)(?:[-_.].*)?", Source.STDOUT),
-    _form(rf"(?P<host>[\w.-]+-(?:worker|master)-\d+|(?:node|host|server)[-_.]?\d+){_ENDING}", Source.STDOUT),
+    _form(
+        rf"(?P<host>[\w.-]+-(?:worker|master)-\d+|(?:node|host|server)(?:[-_.]?\d+|[-_][a-zA-Z])){_ENDING}",
+        Source.STDOUT,
+    ),
     # Ray.
     _form(r"python-core-(?:worker|driver)-[0-9a-f]+[-_](?P<pid>\d+)\.log", Source.FRAMEWORK),
     _form(r"worker-[0-9a-f]{16,}-[0-9a-f]+-(?P<pid>\d+)\.(?:out|err)", Source.STDOUT),
@@ -108,6 +111,8 @@ _FOLDERS = (
     re.compile(r"device[-_]?(?P<device>\d+)"),
     re.compile(r"(?P<host>(?:\d{1,3}[._-]){3}\d{1,3})(?:[-_].*)?"),
     re.compile(r"(?P<host>(?:node|host|server|machine|master)[-_.]?(?:\w[\w.-]*)?\d+)"),
+    re.compile(r"(?P<host>(?:[\w.-]*-)?(?:node|host|server|machine)[-_.][a-zA-Z](?:\.[\w.-]+)?)"),  # node-a
+    re.compile(r"(?P<host>(?:[\w.-]*-)?pod-\d+)"),
 )
 _ATTEMPT = re.compile(r"attempt_(\d{1,6})")
 

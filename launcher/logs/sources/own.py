@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -45,8 +45,13 @@ def files_of_run(run: RunDirectory, attempt: int | None) -> list[LogFile]:
     That is what ranks and services wrote, CANN's logs of each, what was gathered from hosts, and npu-launch's own. What
     is gone while this looks is left out. The files lie by streams, the parts of a rotated log in order.
     """
-    found = [(file, part) for file, part in _Run(run).files(attempt) if file.path.suffix != _PARTIAL]
+    found = [(file, part) for file, part in _Run(run, _processes(run)).files(attempt) if file.path.suffix != _PARTIAL]
     return in_streams(with_ranks_of_devices(found))
+
+
+def files_of_rank(run: RunDirectory, attempt: int, rank: int) -> list[LogFile]:
+    """What one rank of an attempt has written up to now, without what only a record says of its process."""
+    return [file for file, _ in _Run(run, {}).of_rank(attempt, rank)]
 
 
 def is_run(folder: Path) -> bool:
@@ -60,11 +65,11 @@ def _looks_like_attempt(attempt: AttemptLayout) -> bool:
 
 
 class _Run:
-    """The folder of one run, with what its record says of processes."""
+    """The folder of one run, with what its record says of processes: by attempt, and by rank or service."""
 
-    def __init__(self, run: RunDirectory) -> None:
+    def __init__(self, run: RunDirectory, processes: Mapping[tuple[int, int | str], _Process]) -> None:
         self._run = run
-        self._processes = _processes(run)
+        self._processes = processes
 
     def files(self, attempt: int | None) -> Iterator[tuple[LogFile, Part]]:
         """Every file that is a log, rotated ones with their places."""
@@ -90,7 +95,7 @@ class _Run:
                 yield self._file(path, Source.LAUNCHER, number)
         for folder in folders_in(layout.ranks):
             if folder.name.isdecimal():
-                yield from self._of_rank(number, int(folder.name))
+                yield from self.of_rank(number, int(folder.name))
         for folder in folders_in(layout.services):
             service = layout.service(folder.name)
             yield from self._output(service.log, Source.SCHEDULER, number, self._process(number, folder.name))
@@ -101,7 +106,8 @@ class _Run:
                     source = named(path.relative_to(host).as_posix()).source or Source.HOST
                     yield self._file(path, source, number, _Process(host=host.name))
 
-    def _of_rank(self, attempt: int, rank: int) -> Iterator[tuple[LogFile, Part]]:
+    def of_rank(self, attempt: int, rank: int) -> Iterator[tuple[LogFile, Part]]:
+        """The output of a rank, and the logs that CANN and its framework keep of it."""
         layout = self._run.layout.attempt(attempt).rank(rank)
         process = self._process(attempt, rank)
         yield from self._output(layout.log, Source.STDOUT, attempt, process, rank)

@@ -10,6 +10,7 @@ A CLAIM is `DESCRIPTOR:PATH`, a lock that whoever starts the shim has taken for 
     {"op": "go", "attempt": N}              start attempt N, which waits for it: all its hosts are ready
     {"op": "renew"}                         the lease of the ranks; the answer is `renewed SECONDS`, by the host's clock
     {"op": "stop", "reason": TEXT}          SIGTERM, the plan's grace, SIGKILL; with "attempt": N, not of a later one
+    {"op": "report", "fault": {...}}        write down what somebody saw in a rank's log, as the event `fault_seen`
     {"op": "leave"}                         end when no process is left
 
 A gang on several hosts starts in two steps, for no rank may start unless all can: a shim that has taken its claims,

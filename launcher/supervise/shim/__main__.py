@@ -143,6 +143,8 @@ class Shim:
             elif op == "stop":
                 stacks = message.get("stacks") is True
                 self._attempts.stop(str(message["reason"]), attempt=message.get("attempt"), stacks=stacks)
+            elif op == "report":
+                self._emit(type="fault_seen", **message["fault"])
             elif op == "leave":
                 self._is_leaving = True
             else:

@@ -1,8 +1,9 @@
-"""Keeps what ranks and services write within a limit each, so that one that floods its log cannot fill the disk."""
+"""Keeps what ranks, services and CANN write within a limit each, so that no flood of lines can fill the disk."""
 
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import time
 from collections.abc import Callable
@@ -11,12 +12,15 @@ from launcher.supervise.shim.processes import Child, start
 
 _TRIMMER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "trimmer")
 _PERIOD = 5.0  # seconds between looks
+_TURNS = 12  # looks between two at CANN's folders, which grow more slowly and take longer to look at
 _BLOCK = 512  # bytes: the unit of st_blocks
 _LITTLE = 256 << 20  # bytes left on a disk, below which that is told
 
 
 class FloodWatch:
     """Looks at the logs of what runs, and has the middle of one that has grown too long freed by a trimmer.
+
+    Of a folder of CANN's logs it has the oldest files freed.
 
     `emit` writes events down; the pid of the trimmer, of which there is one at a time, is kept among `spared`.
     """
@@ -31,6 +35,7 @@ class FloodWatch:
         self._trimmer: Child | None = None
         self._trimmed = ""  # path
         self._looked = 0.0  # monotonic seconds
+        self._turn = 0
 
     def take(self, limit: int | None, folder: str, logs: dict[str, str], *, is_alone: bool) -> None:
         """Look after these logs, path to whose it is, which lie below a folder; unless alone, beside those before."""
@@ -45,8 +50,9 @@ class FloodWatch:
             return
         self._looked = now
         self._look_at_disk()
+        self._turn += 1
         for path in self._logs if self._limit is not None else ():
-            if _stored(path) > (self._limit or 0):
+            if _stored(path, in_folder=self._turn % _TURNS == 0) > (self._limit or 0):
                 self._trim(path)
                 return
 
@@ -58,12 +64,13 @@ class FloodWatch:
         self._trimmer = None
         path, whose = self._trimmed, self._logs.get(self._trimmed, self._trimmed)
         told = f"{whose} has written more than {_size(self._limit or 0)} (log_limit)"
+        what = f"the oldest of {path}" if os.path.isdir(path) else f"the middle of {path}"
         if problem:
             self._logs.pop(path, None)
-            self._tell(path, f"{told}, and the middle of {path} cannot be freed: {problem}; it may fill the disk")
+            self._tell(path, f"{told}, and {what} cannot be freed: {problem}; it may fill the disk")
         elif code == 0:
             self._looked = 0.0  # there may be another
-            self._tell(path, f"{told}: the middle of {path} is left out")
+            self._tell(path, f"{told}: {what} is left out")
         return True
 
     def _trim(self, path: str) -> None:
@@ -71,7 +78,7 @@ class FloodWatch:
         try:
             self._trimmer = start({"argv": argv, "cwd": "/", "log": os.devnull}, os.environ, "/dev/null")
         except OSError as error:
-            self._tell(path, f"the middle of {path} cannot be freed: {error}")
+            self._tell(path, f"nothing of {path} can be freed: {error}")
             return
         self._trimmed = path
         self._spared.add(self._trimmer.pid)
@@ -91,11 +98,22 @@ class FloodWatch:
             self._emit(type="note", text=text)
 
 
-def _stored(path: str) -> int:
+def _stored(path: str, *, in_folder: bool) -> int:
+    """Bytes that a log takes; of a folder those of all files below it, or 0 where nobody asks."""
     try:
-        return os.stat(path).st_blocks * _BLOCK
+        status = os.stat(path)
+        if not stat.S_ISDIR(status.st_mode):
+            return status.st_blocks * _BLOCK
+        with os.scandir(path) as entries:
+            return sum(_stored_in(entry) for entry in entries) if in_folder else 0
     except OSError:
         return 0
+
+
+def _stored_in(entry: os.DirEntry[str]) -> int:
+    if entry.is_dir(follow_symlinks=False):
+        return _stored(entry.path, in_folder=True)
+    return entry.stat(follow_symlinks=False).st_blocks * _BLOCK
 
 
 def _size(count: int) -> str:

@@ -30,9 +30,11 @@ class Plan(NamedTuple):
 
     @property
     def logs(self) -> dict[str, str]:
-        """The logs of its ranks and services: path to whose it is."""
+        """The logs of its ranks and services, and the folders of CANN's: path to whose it is."""
         ranks = {rank["log"]: f"rank {rank['rank']}" for rank in self.content["ranks"]}
-        return {**ranks, **{service["log"]: service["name"] for service in self.content["services"]}}
+        services = {service["log"]: service["name"] for service in self.content["services"]}
+        folders = [(rank.get("cann_log_dir"), rank["rank"]) for rank in self.content["ranks"]]
+        return {**ranks, **services, **{folder: f"CANN of rank {rank}" for folder, rank in folders if folder}}
 
 
 def parts_of(plan: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -36,6 +36,12 @@ from launcher.logs.sources.rotation import in_streams, part_of
         ("worker_2/worker_2.log", Source.STDOUT, Claims(weak_rank=2)),
         ("resnet-master-0.log", Source.STDOUT, Claims(host="resnet-master-0")),
         ("node-2.log", Source.STDOUT, Claims(host="node-2")),
+        ("node-a/rank-3.log", Source.STDOUT, Claims(host="node-a", rank=3)),
+        ("npu-server-b/dmesg", Source.HOST, Claims(host="npu-server-b")),
+        ("job-pod-1/nohup.out", Source.STDOUT, Claims(host="job-pod-1")),
+        ("worker-0/rank-1.log", Source.STDOUT, Claims(host="worker-0", rank=1)),
+        ("node_b.log", Source.STDOUT, Claims(host="node_b")),
+        ("node-logs/rank-3.log", Source.STDOUT, Claims(rank=3)),
         ("whatever.bin", None, Claims()),
     ],
 )

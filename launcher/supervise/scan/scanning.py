@@ -1,0 +1,88 @@
+"""One host's logs, from the first rank that runs to the last."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Final
+
+from launcher.diagnose.context import Context
+from launcher.diagnose.finding import Finding
+from launcher.diagnose.live import LiveScan
+from launcher.diagnose.loading import rulebook
+from launcher.diagnose.rulebook import Rulebook
+from launcher.diagnose.run_context import context_of, recipe_of
+from launcher.logs.record import LogFile
+from launcher.logs.safe import safe_line
+from launcher.logs.sources.own import files_of_rank
+from launcher.runs.store import RunDirectory
+from launcher.supervise.scan.ranks import HostRanks
+from launcher.supervise.scan.shim_events import ShimEvents
+
+_PERIOD: Final = 1.0  # seconds between looks: ranks that train would wake somebody who waits for them all the time
+_LIST_PERIOD: Final = 5.0  # seconds between looks at which files there are
+_WIDTH: Final = 300  # characters of a line
+
+
+def scan(run: RunDirectory, host: str) -> None:
+    """Look through the logs of the ranks of this host until none is left. Raises ShimGone, SpecError."""
+    shim = ShimEvents(run.shim_socket(host))
+    try:
+        _Scan(run, shim, rulebook()).go_on()
+    finally:
+        shim.close()
+
+
+class _Scan:
+    """The logs of the ranks that run now, and when they were looked at."""
+
+    def __init__(self, run: RunDirectory, shim: ShimEvents, rules: Rulebook) -> None:
+        self._run = run
+        self._shim = shim
+        self._rules = rules
+        self._logs = LiveScan(rules)
+        self._ranks = HostRanks()
+        self._files: list[LogFile] = []
+        self._of: dict[int, int] = {}
+        self._context = Context()
+        self._listed = 0.0  # monotonic seconds
+
+    def go_on(self) -> None:
+        """Until nothing runs any more. Raises ShimGone."""
+        due = time.monotonic()
+        while not self._ranks.is_over:
+            if (left := due - time.monotonic()) > 0:
+                self._ranks.take_in(self._shim.take(left))
+                continue
+            self._look()
+            due = time.monotonic() + _PERIOD
+
+    def _look(self) -> None:
+        self._see_which()
+        for finding in self._logs.look(self._files, self._context, self._ranks.is_told):
+            if self._ranks.are_to_tell(finding):
+                self._shim.report(_fault(finding, self._rules))
+
+    def _see_which(self) -> None:
+        """Which files the ranks have now, after some time or when other ranks run."""
+        now, running = time.monotonic(), self._ranks.running
+        if running == self._of and now - self._listed < _LIST_PERIOD:
+            return
+        if running and running != self._of:
+            self._context = context_of(self._run, max(running.values()), recipe_of(self._run))
+        self._of, self._listed = dict(running), now
+        self._files = [file for rank, attempt in running.items() for file in files_of_rank(self._run, attempt, rank)]
+
+
+def _fault(finding: Finding, rules: Rulebook) -> dict[str, Any]:
+    """What the record is told."""
+    shown = finding.evidence[0]
+    return {
+        "attempt": finding.file.attempt,
+        "rank": finding.file.rank,
+        "cause": finding.cause,
+        "category": finding.category.value,
+        "words": rules.causes[finding.cause].title.en,
+        "file": shown.file,
+        "line": shown.line,
+        "text": safe_line(shown.text, _WIDTH),
+    }
