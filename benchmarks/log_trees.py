@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from launcher.runs.events import AttemptStarted, HostIdle, ProcessExited, ProcessStarted, RunCreated, RunEnded
@@ -11,7 +13,11 @@ from launcher.runs.store import RunDirectory, create_run
 
 _HOST = "node-a"
 _BLOCK = 20_000  # lines that are made at a time
-_SECONDS = 3600.0  # that a run takes, whatever the size of its logs
+_SECONDS = 3600.0  # that the ranks of a run write each day, however much
+_DAY = 86_400.0
+_MADE = (
+    25_000_000  # bytes that are made line by line; what a rank writes on the days after is the same, but for the day
+)
 _MODULES = ("HCCL", "RUNTIME", "GE", "DRV", "ASCENDCL")
 _TEXTS = (
     "[{place}] [{tid}][Wait][LinkEstablish]wait socket establish, role[1] rank[{rank}] timeout[120 s] step[{step}]",
@@ -39,11 +45,13 @@ def begin_run(name: str, ranks: int, began: float | None = None) -> RunDirectory
 
 def make_run(ranks: int, bytes_each: int, *, seed: int = 1) -> RunDirectory:
     """A run that has failed: so many ranks, each of which wrote so much."""
-    began = time.time() - 2 * _SECONDS
-    ended = began + _SECONDS
+    days = -(-bytes_each // _MADE)
+    began = time.mktime((*time.localtime(time.time() - (days + 1) * _DAY)[:3], 8, 0, 0, 0, 0, -1))
+    ended = began + (days - 1) * _DAY + _SECONDS
     run = begin_run("logs", ranks, began)
     for rank in range(ranks):
         write_log(run.rank_log(1, rank), rank, bytes_each, began, random.Random(seed + rank))
+        os.utime(run.rank_log(1, rank), (ended, ended))
     exits = [
         ProcessExited(time=ended, host=_HOST, attempt=1, name=f"rank {rank}", rank=rank, pid=100 + rank, code=1)
         for rank in range(ranks)
@@ -62,16 +70,30 @@ def make_run(ranks: int, bytes_each: int, *, seed: int = 1) -> RunDirectory:
 def write_log(path: Path, rank: int, size: int, began: float, chance: random.Random) -> None:
     """About `size` bytes: nine lines of CANN's to one of the script's, errors in one line of a thousand."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    pause = _SECONDS / max(size / 150, 1)  # seconds between two lines
-    when, step = began, 0
+    first = b"".join(_one_day(rank, min(size, _MADE), began, chance))
     with path.open("wb") as file:
-        while file.tell() < size:
-            lines = []
-            for _ in range(min(_BLOCK, (size - file.tell()) // 150 + 1)):
-                when += pause * chance.uniform(0.2, 1.8)
-                step += 1
-                lines.append(_line(when, step, rank, chance))
-            file.write("".join(lines).encode())
+        for day in range(-(-size // _MADE)):
+            block = first.replace(_date(began), _date(began + day * _DAY)) if day else first
+            left = size - file.tell()
+            file.write(block if len(block) <= left + _MADE // 10 else block[: block.find(b"\n", left) + 1])
+
+
+def _one_day(rank: int, size: int, began: float, chance: random.Random) -> Iterator[bytes]:
+    pause = _SECONDS / max(size / 150, 1)  # seconds between two lines
+    when, step, written = began, 0, 0
+    while written < size:
+        lines = []
+        for _ in range(min(_BLOCK, (size - written) // 150 + 1)):
+            when += pause * chance.uniform(0.2, 1.8)
+            step += 1
+            lines.append(_line(when, step, rank, chance))
+        block = "".join(lines).encode()
+        written += len(block)
+        yield block
+
+
+def _date(when: float) -> bytes:
+    return time.strftime(":%Y-%m-%d-", time.localtime(when)).encode()
 
 
 def _line(when: float, step: int, rank: int, chance: random.Random) -> str:

@@ -23,6 +23,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -204,7 +205,8 @@ def main() -> None:
         if options.lossless:
             lossless(folder, options.kills)
             return
-        made = make_run(options.ranks, int(options.size * 1e6))
+        with ProcessPoolExecutor(1) as aside:  # the memory of this process counts as that of what it starts
+            made = aside.submit(make_run, options.ranks, int(options.size * 1e6)).result()
         logs = [made.rank_log(1, rank) for rank in range(options.ranks)]
         rg = os.environ.get("RG") or shutil.which("rg")
         print("rg: not found, so there is nothing to compare searches with" if rg is None else f"rg: {rg}")

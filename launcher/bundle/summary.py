@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from launcher.bundle.collecting import Member
 from launcher.bundle.redaction import MARK, Redactor
-from launcher.bundle.words import WORDS, Language
+from launcher.bundle.words import WORDS, Language, exit_words, phase_words
 from launcher.logs.safe import safe_line
 from launcher.runs.state import AttemptState, RunState
 
@@ -36,17 +36,18 @@ class Facts:
 
 def summary(facts: Facts, redactor: Redactor, language: Language) -> str:
     """The summary; it has been looked through for secrets."""
-    return _Summary(facts, redactor, WORDS[language]).text()
+    return _Summary(facts, redactor, language).text()
 
 
 class _Summary:
-    def __init__(self, facts: Facts, redactor: Redactor, words: Mapping[str, str]) -> None:
-        self._facts, self._redactor, self._words = facts, redactor, words
+    def __init__(self, facts: Facts, redactor: Redactor, language: Language) -> None:
+        self._facts, self._redactor, self._language = facts, redactor, language
+        self._words = WORDS[language]
         self._by_name = {member.name: member.content for member in facts.members}
 
     def text(self) -> str:
         state, words = self._facts.state, self._words
-        title = words["title"].format(run=_cell(state.run), phase=state.phase.value.replace("_", " "))
+        title = words["title"].format(run=_cell(state.run), phase=phase_words(state.phase, self._language))
         parts = [f"# {title}", self._section("happened", self._block(self._facts.account))]
         if self._facts.diagnosis:
             parts.append(self._section("diagnosis", self._block(self._facts.diagnosis)))
@@ -94,7 +95,7 @@ class _Summary:
             time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(attempt.started)),
             none if attempt.ended is None else f"{attempt.ended - attempt.started:.0f} s",
             none if first is None else self._words["rank"].format(rank=first),
-            _cell(self._redactor.text(str(known.exit)))
+            _cell(self._redactor.text(exit_words(known.exit, self._language)))
             if known is not None and known.exit is not None and known.attempt == attempt.number
             else none,
         )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 from enum import Enum
 from typing import Final
+
+from launcher.runs.state import Exit, RunPhase
 
 
 class Language(str, Enum):
@@ -65,3 +68,33 @@ WORDS: Final = {
         "none": "-",
     },
 }
+
+_PHASES: Final = {
+    RunPhase.CREATED: "已创建",
+    RunPhase.RUNNING: "运行中",
+    RunPhase.STOPPING: "停止中",
+    RunPhase.SUCCEEDED: "成功",
+    RunPhase.FAILED: "失败",
+    RunPhase.STOPPED: "已停止",
+    RunPhase.GAVE_UP: "放弃重试",
+    RunPhase.LOST: "失联",
+}
+
+
+def phase_words(phase: RunPhase, language: Language) -> str:
+    """Where a run stands: `gave up`, `放弃重试`."""
+    return _PHASES[phase] if language is Language.ZH else phase.value.replace("_", " ")
+
+
+def exit_words(ended: Exit, language: Language) -> str:
+    """How a process ended: `killed by SIGKILL`, `被 SIGKILL 终止`. What it never executed for is as it was told."""
+    if language is not Language.ZH or ended.error:
+        return str(ended)
+    if ended.oom:
+        return f"内存不足，被内核终止（{ended.oom}）"
+    if ended.code >= 0:
+        return f"退出码 {ended.code}"
+    try:
+        return f"被 {signal.Signals(-ended.code).name} 终止"
+    except ValueError:
+        return f"被信号 {-ended.code} 终止"

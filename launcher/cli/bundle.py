@@ -79,12 +79,14 @@ def _made_here(run: RunDirectory, language: str) -> bytes:
     from launcher.bundle.versions import versions
     from launcher.bundle.words import Language
     from launcher.cli.summary import summary as account
+    from launcher.cli.summary_zh import summary_in_chinese
     from launcher.cli.view import last_words, look
 
     view = look(run, time.time())
     members, redactor = collect(run, view.state)
     why = _diagnosis(run, view.state, language)
-    facts = Facts(view.state, account(view), why, last_words(run, view.state), members, versions(members))
+    happened = summary_in_chinese(view) if language == Language.ZH else account(view)
+    facts = Facts(view.state, happened, why, last_words(run, view.state), members, versions(members))
     text = summary(facts, redactor, Language(language))
     files = [(member.name, member.content) for member in members if not member.left_out]
     return packed(run.id, [*files, ("SUMMARY.md", text.encode("utf-8", "replace"))])

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from launcher.cli.lingering import lingering
-from launcher.cli.view import RunView, places
+from launcher.cli.view import Planned, RunView, planned
 from launcher.logs.follow import SAFETY_TICK, Follower
 from launcher.logs.metrics import reader_of
 from launcher.logs.progress import RankProgress, advance
@@ -54,7 +54,7 @@ class Following:
         self._follower.wake_for(run.layout.events)
         self._progress: dict[int, RankProgress] = {}
         self._fresh: set[int] = set()
-        self._places: Mapping[int, str] = {}
+        self._planned = Planned({}, {})
         self.view = RunView(run.path, RunState(), time.time())
 
     @property
@@ -107,7 +107,7 @@ class Following:
         """Come to a run that is under way; the number of the attempt to tell everything from."""
         if state.attempt is None:
             return 1
-        self._places = places(self.run, state)
+        self._planned = planned(self.run, state)
         self._see(state)
         for rank in state.ranks.values():
             log = self.run.rank_log(rank.attempt, rank.rank)
@@ -119,7 +119,7 @@ class Following:
     def _begin_attempt(self, state: RunState) -> None:
         assert state.attempt is not None
         self._drain(state.attempt.ranks)
-        self._places = places(self.run, state)
+        self._planned = planned(self.run, state)
         self._see(state)
         for number, rank in state.ranks.items():
             log = self.run.rank_log(rank.attempt, number)
@@ -134,7 +134,7 @@ class Following:
     def _see(self, state: RunState) -> None:
         now = time.time()
         left = lingering(self.run, state, now)
-        self.view = RunView(self.run.path, state, now, dict(self._progress), self._places, left)
+        self.view = RunView(self.run.path, state, now, dict(self._progress), *self._planned, left)
 
     def _see_bars(self) -> None:
         """Show how far progress bars are; their lines are taken in when they end."""

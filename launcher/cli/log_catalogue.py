@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from launcher.logs.choice import Choice, logs_of
 from launcher.logs.host_clocks import corrections
+from launcher.logs.packed import at_hand
 from launcher.logs.record import LogFile, Source
 from launcher.logs.whole import Log, Part, part_of
 from launcher.runs.events import Event, ProcessStarted
@@ -62,7 +63,7 @@ class Catalogue:
 
     def _output(self, state: RunState, attempt: int, rank: int) -> LogFile:
         """The file that a rank's output goes to; its host and process are known when it has begun."""
-        path = self.run.rank_log(attempt, rank)
+        path = at_hand(self.run.rank_log(attempt, rank))
         file = LogFile(path, path.relative_to(self.run.path).as_posix(), Source.STDOUT, attempt, rank=rank)
         now = state.ranks.get(rank)
         process = now if now is not None and now.attempt == attempt else self._past.get((attempt, rank))

@@ -20,9 +20,9 @@ from launcher.errors import ExitCode
 from launcher.logs.follow import SAFETY_TICK
 from launcher.logs.followed import FollowedLogs
 from launcher.logs.host_clocks import corrections
+from launcher.logs.lines import Lines
 from launcher.logs.merge import Chunk, merged
 from launcher.logs.record import LogFile, Source
-from launcher.logs.selection import Lines
 from launcher.logs.stamps import Correction
 from launcher.logs.whole import without_torn_line
 from launcher.runs.events import ClockMeasured

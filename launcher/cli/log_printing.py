@@ -32,7 +32,8 @@ class Request(Generic[Item]):
 def print_logs(logs: Sequence[Log], request: Request[Item], output: Output) -> None:
     """Write all of it."""
     allow_descriptors(len(logs))
-    chunks = merged([_chunks(log, request, block_size(logs)) for log in logs])
+    size = block_size(logs, request.selection)
+    chunks = merged([_chunks(log, request, size) for log in logs])
     if request.last is not None:
         chunks = _last(logs, request, request.last)
     for _, items in chunks:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from json.encoder import encode_basestring
 from typing import Final, NamedTuple, Protocol, TypeVar
 
 from launcher.logs.collapse import Alike, Collapsing
+from launcher.logs.lines import Lines
 from launcher.logs.record import Level, LogFile, Source
 from launcher.logs.safe import safe_line
-from launcher.logs.selection import Lines
 from launcher.logs.stamps import time_of
 from launcher.logs.tail import shortened
 from launcher.runs.ranks import rank_list
@@ -17,7 +18,8 @@ from launcher.runs.ranks import rank_list
 Item = TypeVar("Item")
 
 _PLAIN: Final = bytes(range(0x20, 0x7F)) + b"\n"  # what a line may hold that is shown as it is
-_LONG: Final = 1 << 16  # bytes of a line, from which on it is looked at by itself
+_LONG: Final = 1 << 16  # bytes: a line that is longer than two of these is looked at by itself
+_LEVELS: Final[dict[Level | None, str]] = {None: "null", **{level: f'"{level.name.lower()}"' for level in Level}}
 _COLOURS: Final = (36, 33, 35, 32, 34, 96, 93, 95, 92, 94)  # SGR; red is left for what went wrong
 
 
@@ -102,7 +104,7 @@ class Labelled(_EachByItself):
 
     def items(self, file: LogFile, lines: Lines) -> list[bytes]:
         label, texts = self._labels.label(file), lines.texts
-        if texts[-1].endswith(b"\n") and not b"".join(texts).translate(None, _PLAIN) and max(map(len, texts)) < _LONG:
+        if _is_harmless(b"".join(texts)):
             return [label + text for text in texts]
         return [label + shown(text).encode("utf-8", "replace") + b"\n" for text in texts]
 
@@ -123,10 +125,12 @@ class Json(_EachByItself):
     def items(self, file: LogFile, lines: Lines) -> list[bytes]:
         source = {"source": file.source.value, "attempt": file.attempt, "host": file.host, "rank": file.rank}
         place = {"device": file.device, "file": file.name}
-        return [
-            _json({"time": _time(key), "level": _name(level), **source, **place, "offset": offset, "text": _text(text)})
+        same = json.dumps({**source, **place}, ensure_ascii=False)[1:-1]
+        objects = (
+            f'{{"time": {_time(key)}, "level": {_LEVELS[level]}, {same}, "offset": {offset}, "text": {_text(text)}}}\n'
             for key, text, offset, level in zip(*lines, strict=True)
-        ]
+        )
+        return [each.encode("utf-8", "replace") for each in objects]
 
 
 class Collapsed:
@@ -165,12 +169,11 @@ def _alike(alike: Alike) -> bytes:
     return f"{' '.join(writers):<8} | {alike.first}{repeated}\n".encode("utf-8", "replace")
 
 
-def _json(fields: dict[str, object]) -> bytes:
-    return json.dumps(fields, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
-
-
-def _name(level: Level | None) -> str | None:
-    return None if level is None else level.name.lower()
+def _is_harmless(block: bytes) -> bool:
+    """Whether these lines are shown as they are: whole, of printable ASCII, and none too long."""
+    if not block.endswith(b"\n") or block.translate(None, _PLAIN):
+        return False
+    return all(block.find(b"\n", begin, begin + _LONG) >= 0 for begin in range(0, len(block), _LONG))
 
 
 def _time(key: str) -> float:
@@ -178,4 +181,5 @@ def _time(key: str) -> float:
 
 
 def _text(text: bytes) -> str:
-    return text.rstrip(b"\n").decode("utf-8", "replace")
+    """A line as a string of JSON."""
+    return encode_basestring(text.rstrip(b"\n").decode("utf-8", "replace"))

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from launcher.logs.blocks import LONGEST_LINE, blocks
+from launcher.logs.lines import NO_LINES, Lines
 from launcher.logs.record import LogFile
-from launcher.logs.selection import NO_LINES, Lines, Selection, Selector
+from launcher.logs.selection import Selection, Selector
 from launcher.logs.stamps import keys_of
 from launcher.logs.whole import Log, Part, only_forwards
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from launcher.logs.lines import Lines
 from launcher.logs.record import Level, LogFile
-from launcher.logs.selection import Lines, Selection
+from launcher.logs.selection import Selection
 from launcher.logs.stamps import keys_of
 from launcher.logs.whole import Log, read_lines
 

@@ -1,4 +1,4 @@
-"""Logs as they lie on disk: plain, with a gap where a flood was cut, or compressed since their run has ended."""
+"""Logs as they lie on disk: plain, with a gap where a flood was cut, cut by a transfer, or compressed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import io
 import os
 from pathlib import Path
 
+from launcher.logs.cutting import SUFFIX as CUT
 from launcher.logs.gaps import GapReader, has_gap
 
 COMPRESSED = ".zst"
@@ -21,6 +22,12 @@ def existing(path: Path) -> Path | None:
         return path
     compressed = path.with_name(path.name + COMPRESSED)
     return compressed if compressed.exists() else None
+
+
+def at_hand(path: Path) -> Path:
+    """The name of that form of an output which has most of it here: what was fetched of it, cut, or else its own."""
+    cut = path.with_name(path.name + CUT)
+    return path if existing(cut) is None else cut
 
 
 def text_size(path: Path) -> int | None:

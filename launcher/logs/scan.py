@@ -14,9 +14,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from launcher.logs.blocks import views
+from launcher.logs.blocks import underlying, views
 from launcher.logs.pattern import Pattern as Pattern
-from launcher.logs.pattern import database
+from launcher.logs.pattern import database, simplest
 
 _WORTHWHILE: Final = 32  # bytes a report and pattern, below which hyperscan costs more than it saves
 
@@ -42,9 +42,10 @@ class Scanner:
     """
 
     def __init__(self, patterns: Sequence[Pattern], *, quick: bool = True) -> None:
-        self.patterns = tuple(patterns)
+        self.patterns = tuple(map(simplest, patterns))
         self._searches = [_compiled(pattern) for pattern in self.patterns]
         self._literal = [pattern.literal for pattern in self.patterns]
+        self._are_literal = all(self._literal)
         self._scan, left = database(self._searches, self.patterns) if quick else (None, range(len(self.patterns)))
         self._slow = [(index, self._searches[index].search) for index in left if not self._literal[index]]
         texts = [self._searches[index] for index in left if self._literal[index]]
@@ -74,15 +75,19 @@ class Scanner:
         if reports is None:
             block = bytes(block)
             return _spans_of(block, self.hits(block))
+        confirmed = _lines_around if self._are_literal else self._confirmed_spans
+        return confirmed(underlying(block), len(block), reports)
+
+    def _confirmed_spans(self, block: bytes | bytearray, size: int, reports: Sequence[Hit]) -> list[tuple[int, int]]:
+        """The lines in which there is any hit among what hyperscan reports of so many bytes at a block's beginning."""
         found: list[tuple[int, int]] = []
-        block = bytes(block) if reports else b""
         after = 0  # where the line ends that was looked at last
         is_found = False
         rejected: list[int] = []
         for index, end in reports:
             if end > after:
                 begin = block.rfind(b"\n", 0, end - 1) + 1
-                after = block.find(b"\n", end - 1) + 1 or len(block)
+                after = block.find(b"\n", end - 1, size) + 1 or size
                 is_found, rejected = False, []
             elif is_found or index in rejected:
                 continue
@@ -172,6 +177,19 @@ def _lines_of(block: bytes, hits: Sequence[Hit]) -> Iterator[Match]:
         after = bisect_left(ends, line_end + 1, turn)
         yield Match(begin, block[begin:line_end], frozenset(index for index, _ in hits[turn:after]), 0)
         turn = after
+
+
+def _lines_around(block: bytes | bytearray, size: int, hits: Sequence[Hit]) -> list[tuple[int, int]]:
+    """The lines of texts that end there, in so many bytes at a block's beginning, each once."""
+    found: list[tuple[int, int]] = []
+    add, newline_before, newline_after = found.append, block.rfind, block.find
+    after = 0
+    for _, end in hits:
+        if end > after:
+            begin = newline_before(b"\n", 0, end - 1) + 1
+            after = newline_after(b"\n", end - 1, size) + 1 or size
+            add((begin, after))
+    return found
 
 
 def _spans_of(block: bytes, hits: Sequence[Hit]) -> list[tuple[int, int]]:

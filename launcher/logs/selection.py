@@ -7,14 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from itertools import accumulate
-from typing import Final, NamedTuple
+from typing import Final
 
+from launcher.logs.blocks import underlying
 from launcher.logs.grammar import level_of
 from launcher.logs.grave import grave
+from launcher.logs.lines import NO_LINES, Lines
 from launcher.logs.record import Level
 from launcher.logs.scan import Scanner
-from launcher.logs.stamps import Correction, key_of, keys_of
+from launcher.logs.stamps import Correction, key_of, key_of_line, keys_of
 
+_SPARSE: Final = 12  # as a power of two: bytes for each line that is found, from which on they are few
 _REMEMBERED: Final = 1 << 14  # bytes of a block in which nothing was found: they may tell what time it was then
 
 
@@ -43,44 +46,6 @@ class Selection:
     def until_key(self) -> str:
         """What no key of a line that is wanted is above."""
         return "~" if self.until is None else key_of(self.until) + "~"
-
-
-class Lines(NamedTuple):
-    """Lines of one log, each with its key, its offset in the file, the level of its record, and its newline.
-
-    Levels are there only when somebody asked for them, offsets then and when lines were looked for. The last line of a
-    file may have no newline.
-    """
-
-    keys: list[str]
-    texts: list[bytes]
-    offsets: list[int]
-    levels: list[Level | None]
-
-    def between(self, first: int, last: int) -> Lines:
-        """Those from the index `first` up to `last`."""
-        keys, texts, offsets, levels = self
-        return Lines(keys[first:last], texts[first:last], offsets[first:last], levels[first:last])
-
-    def at(self, indices: Sequence[int]) -> Lines:
-        """Those with these indices."""
-        keys, texts, offsets, levels = self
-        return Lines(
-            [keys[index] for index in indices],
-            [texts[index] for index in indices],
-            [offsets[index] for index in indices] if offsets else [],
-            [levels[index] for index in indices] if levels else [],
-        )
-
-    def and_then(self, more: Lines) -> Lines:
-        """These, and those that follow."""
-        if not self.keys:
-            return more
-        keys, texts, offsets, levels = more
-        return Lines(self.keys + keys, self.texts + texts, self.offsets + offsets, self.levels + levels)
-
-
-NO_LINES: Final = Lines([], [], [], [])
 
 
 @dataclass(frozen=True)
@@ -136,15 +101,15 @@ class Selector:
         """What is wanted of a block of whole lines that begins there."""
         grave_lines = None if self._grave is None else self._grave.spans(view)
         if grave_lines == [] and not self._wants(self._level):
-            self._passed_over = bytes(view[-_REMEMBERED:])
+            self._pass_over(view)
             return NO_LINES
         spans = None if self._selection.grep is None else self._selection.grep.spans(view)
         if not spans and spans is not None and not self._has_levels:
-            self._passed_over = bytes(view[-_REMEMBERED:])
+            self._pass_over(view)
             return NO_LINES
-        block = bytes(view)
         if spans is not None and not self._has_levels:
-            return self._found(offset, block, spans)
+            return self._found(offset, view, spans)
+        block = bytes(view)
         self._catch_up()
         texts = BytesIO(block).readlines()
         needs_offsets = self._has_levels or spans is not None
@@ -170,10 +135,29 @@ class Selector:
             indices = [index for index in indices if self._wants(lines.levels[index])]
         return lines.at(indices)
 
-    def _found(self, offset: int, block: bytes, spans: Sequence[tuple[int, int]]) -> Lines:
+    def _found(self, offset: int, view: bytes | memoryview, spans: Sequence[tuple[int, int]]) -> Lines:
         """The lines at these places: of the others only those are looked at that may say what time it was."""
-        texts = [block[begin:end] for begin, end in spans]
+        if len(spans) > len(view) >> _SPARSE:
+            view = bytes(view)  # of which pieces are taken more quickly
+        if isinstance(view, bytes):
+            texts = [view[begin:end] for begin, end in spans]
+        else:
+            texts = [bytes(view[begin:end]) for begin, end in spans]
         keys = keys_of(b"".join(texts), self.correction, texts)
+        if "" in keys:
+            keys = self._timed(offset, underlying(view), spans, keys)
+        else:
+            keys = self._never_falling(keys)
+            self._key = keys[-1]
+        self._passed_over = bytes(view[max(spans[-1][1], len(view) - _REMEMBERED) :])
+        lines = Lines(keys, texts, [offset + begin for begin, _ in spans], [])
+        first, last = bisect_left(keys, self._since), bisect_right(keys, self._until)
+        return lines if (first, last) == (0, len(keys)) else lines.between(first, last)
+
+    def _timed(
+        self, offset: int, block: bytes | bytearray, spans: Sequence[tuple[int, int]], keys: list[str]
+    ) -> list[str]:
+        """The keys of all of these lines, of which those without a time have that of the nearest line above."""
         seen = 0
         for index, (begin, end) in enumerate(spans):
             key = keys[index] or self._key_above(block, begin, seen)
@@ -182,19 +166,21 @@ class Selector:
             self._key = max(self._key, key)
             keys[index] = self._key or self.pace.key_at(offset + begin)
             seen = end
-        self._passed_over = block[max(seen, len(block) - _REMEMBERED) :]
-        lines = Lines(keys, texts, [offset + begin for begin, _ in spans], [])
-        first, last = bisect_left(keys, self._since), bisect_right(keys, self._until)
-        return lines if (first, last) == (0, len(keys)) else lines.between(first, last)
+        return keys
 
-    def _key_above(self, block: bytes, end: int, since: int) -> str:
+    def _key_above(self, block: bytes | bytearray, end: int, since: int) -> str:
         """The key of the nearest line above this place that has one; "" when there is none from `since` on."""
         while end > since:
             begin = block.rfind(b"\n", 0, end - 1) + 1
-            if key := keys_of(block[begin:end], self.correction)[0]:
+            if key := key_of_line(bytes(block[begin:end]), self.correction):
                 return key
             end = begin
         return ""
+
+    def _pass_over(self, view: bytes | memoryview) -> None:
+        """Take note of a block in which nothing was found."""
+        end = bytes(view[-_REMEMBERED:])
+        self._passed_over = end if len(end) == _REMEMBERED else (self._passed_over + end)[-_REMEMBERED:]
 
     def _catch_up(self) -> None:
         """Know what time it was at the end of what was passed over."""
@@ -204,9 +190,7 @@ class Selector:
     def _filled(self, stamps: Sequence[str], texts: Sequence[bytes], offset: int) -> list[str]:
         """The keys of all lines: none is missing, and none below the one before it."""
         key = self._key
-        filled = [key := (stamp or key) for stamp in stamps]
-        if (self._key and filled[0] < self._key) or sorted(filled) != filled:
-            filled = list(accumulate(stamps, max, initial=self._key))[1:]
+        filled = self._never_falling([key := (stamp or key) for stamp in stamps])
         unknown = bisect_right(filled, "")
         first = filled[unknown] if unknown < len(filled) else None
         for index in range(unknown):
@@ -218,6 +202,12 @@ class Selector:
         if first is not None:
             self._key = filled[-1]
         return filled
+
+    def _never_falling(self, keys: list[str]) -> list[str]:
+        """These keys, none below the one before it."""
+        if keys[0] >= self._key and sorted(keys) == keys:
+            return keys
+        return list(accumulate(keys, max, initial=self._key))[1:]
 
     def _leveled(
         self,

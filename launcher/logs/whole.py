@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from launcher.logs.blocks import BLOCK, LONGEST_LINE, blocks, views
+from launcher.logs.blocks import BLOCK, LONGEST_LINE, SEARCHED, blocks, views
 from launcher.logs.forwards import ForwardReader
+from launcher.logs.lines import NO_LINES, Lines
 from launcher.logs.packed import existing, open_log
 from launcher.logs.record import LogFile
-from launcher.logs.selection import Lines, Pace, Selection, Selector
+from launcher.logs.selection import Pace, Selection, Selector
 from launcher.logs.stamps import Correction, keys_of
 
 _IN_MEMORY: Final = 16 << 20  # bytes of all logs together that are read ahead
 _SMALLEST: Final = 1 << 13  # bytes that are read at a time
+_MANY: Final = 256  # lines that are worth going on with ...
+_TOGETHER: Final = 16  # ... and blocks after which fewer are
 _PROBE: Final = 1 << 16  # bytes that are looked at to learn what time it was
 _NEAR: Final = 1 << 20  # bytes; a place is not looked for more closely
 
@@ -75,28 +79,36 @@ def without_torn_line(part: Part) -> Part:
 
 
 def read_lines(log: Log, selection: Selection, size: int, *, levels: bool = False) -> Iterator[tuple[LogFile, Lines]]:
-    """The lines of a log that are wanted, block after block of about `size` bytes, with the file that they are in.
+    """The lines of a log that are wanted, with the file that they are in.
 
-    What cannot be read any more, because it was removed or is damaged, ends its part.
+    They come as they are found in blocks of about `size` bytes, those of blocks with few of them together: whatever is
+    done next costs a little each time. What cannot be read any more, because it was removed or is damaged, ends its
+    part.
     """
     selector = Selector(selection, log.correction, levels=levels, midway=selection.since is not None)
     for part in log.parts:
-        try:
+        held, looked_at = NO_LINES, 0
+        with suppress(OSError):
             selector.pace = log.pace_of(part)
             begin = 0 if selection.since is None else offset_at(part, selection.since_key, log.correction)
             for offset, view in views(part.file.path, begin, part.size, size):
-                lines = selector.lines(offset, view)
-                if lines.keys:
-                    yield part.file, lines
+                held = held.and_then(selector.lines(offset, view))
+                looked_at += 1
+                if len(held.keys) >= _MANY or (held.keys and looked_at >= _TOGETHER):
+                    yield part.file, held
+                    held, looked_at = NO_LINES, 0
                 if selector.is_over:
-                    return
-        except OSError:
-            continue
+                    break
+        if held.keys:
+            yield part.file, held
+        if selector.is_over:
+            return
 
 
-def block_size(logs: Sequence[Log]) -> int:
+def block_size(logs: Sequence[Log], selection: Selection) -> int:
     """How much to read of each log at a time, for the memory of all of them not to grow with their number."""
-    return max(min(_IN_MEMORY // max(len(logs), 1), BLOCK), _SMALLEST)
+    most = BLOCK if selection.grep is None else SEARCHED
+    return max(min(_IN_MEMORY // max(len(logs), 1), most), _SMALLEST)
 
 
 def offset_at(part: Part, key: str, correction: Correction | None = None) -> int:

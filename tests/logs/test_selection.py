@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from launcher.logs.ending import last_lines
 from launcher.logs.frames import compress
+from launcher.logs.lines import Lines
 from launcher.logs.merge import merged
 from launcher.logs.packed import open_log
 from launcher.logs.record import Level, LogFile, Source
 from launcher.logs.scan import Pattern, Scanner
-from launcher.logs.selection import Lines, Pace, Selection, Selector
+from launcher.logs.selection import Pace, Selection, Selector
 from launcher.logs.stamps import key_of, keys_of, time_of
 from launcher.logs.whole import Log, Part, offset_at, part_of, read_lines, without_torn_line
 

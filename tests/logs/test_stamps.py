@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from launcher.logs.grammar import level_of, stamp_of
 from launcher.logs.grave import grave
 from launcher.logs.record import Level
-from launcher.logs.stamps import key_of, keys_of, time_of
+from launcher.logs.stamps import Correction, key_of, key_of_line, keys_of, time_of
 
 CAPTURES = Path(__file__).parents[1] / "captures" / "logs"
 TIMES = st.floats(1_500_000_000, 2_500_000_000)
@@ -38,6 +38,33 @@ def test_each_captured_line_has_the_time_that_the_grammars_give_it() -> None:
     for line, key in zip(lines, keys, strict=True):
         stamp = stamp_of(line)
         assert (time_of(key) if key else None) == (None if stamp is None else pytest.approx(stamp, abs=2e-6)), line
+
+
+HEADS = st.sampled_from(
+    [b"[INFO] GE(1,py):", b"[INFO]GE(-1,py): ", b"[INFO] GE(1,py", b"[", b"", b"x ", b"[rank1]: [ERROR] HCCL(1,py):"]
+)
+STAMPS = st.sampled_from(
+    [
+        *(b"2026-01-02-03:04:05.678.901", b"2026-91-02-03:04:05.678.901", b"2026-01-02-03:04:05.678"),
+        *(b"20260102030405.67890123", b"2026-01-02 03:04:05,678", b"2026-01-02-03:04:05-678:901", b"3:04", b""),
+    ]
+)
+TAILS = st.sampled_from([b" [a.cc:1] x", b" +0800 x", b" -1 x", b"] x", b"", b" x 2026-01-02-03:04:05.678.901", b"Z x"])
+LINES = st.lists(st.tuples(HEADS, STAMPS, TAILS).map(b"".join), min_size=1, max_size=12)
+
+
+@given(LINES, st.booleans(), st.sampled_from([None, lambda when: when + 60]))
+def test_a_line_has_the_same_key_in_a_block_as_by_itself(
+    lines: list[bytes], is_ended: bool, correction: Correction | None
+) -> None:
+    block = b"\n".join([*lines, b""] if is_ended else [*lines, b"[INFO] GE(1,py):2026-01-02-03:04:05.678.901 x"])
+    expected = [key_of_line(line, correction) for line in block.removesuffix(b"\n").split(b"\n")]
+    first = b"[INFO] GE(1,py):2026-01-02-03:04:05.678.901 x\n"
+    for large in (0, 1 << 13):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("launcher.logs.stamps._LARGE", large)
+            assert keys_of(block, correction) == expected
+            assert keys_of(first + block, correction)[1:] == expected
 
 
 def test_no_grave_line_is_passed_over() -> None:

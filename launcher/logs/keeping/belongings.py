@@ -30,7 +30,10 @@ class Belonging(NamedTuple):
     stored: int
 
 
-_RECORD = frozenset(("run.json", "recipe.yaml", "cluster.yaml", "events.jsonl", "hosts.json", "home.mark"))
+_RECORD = frozenset(
+    ("run.json", "recipe.yaml", "cluster.yaml", "events.jsonl", "hosts.json", "home.mark", "mirror.json")
+)
+_OF_RUN = frozenset(("hosts", "mirror"))  # folders: what shims wrote, the copy of another host's record
 _ABOUT_RUN = frozenset(("supervisor.log", "supervisor.lock"))
 _ABOUT_ATTEMPT = (".json", ".txt", ".log", ".lock")  # nobody but npu-launch has reason to put such a file there
 _OF_ATTEMPT = frozenset(("hosts", "asked"))  # folders of what hosts said
@@ -45,7 +48,7 @@ def belongings(run: Path) -> Iterator[Belonging]:
         if name == "attempts" and _is_folder(entry):
             for attempt in _entries(Path(entry)):
                 yield from _of_attempt(attempt)
-        elif name == "hosts" and _is_folder(entry):
+        elif name in _OF_RUN and _is_folder(entry):
             yield from _below(entry, Kind.REST)
         else:
             yield from _below(entry, Kind.RECORD if name in _RECORD else _rest_if(name in _ABOUT_RUN))

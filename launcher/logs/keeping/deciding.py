@@ -69,7 +69,8 @@ def decide(runs: Sequence[KeptRun], keep: Keep, now: float) -> tuple[Decision, .
     for run in oldest_first:
         if keep.seconds is not None and (age := now - run.ended) > keep.seconds:
             goes = not run.failed or age > _PATIENCE_WITH_FAILURES * keep.seconds
-            choose(run, Action.REMOVE if goes else Action.CUT, f"it ended {age / 86400:.0f} days ago")
+            what = "was last written" if run.lost else "ended"
+            choose(run, Action.REMOVE if goes else Action.CUT, f"it {what} {age / 86400:.0f} days ago")
     if keep.size is not None:
         sure = [run for run in oldest_first if not run.lost]
         steps = [(run, Action.CUT if run.failed else Action.REMOVE) for run in sure]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 from launcher.logs.keeping.belongings import Belonging, Kind, belongings
 from launcher.logs.keeping.deciding import KeptRun
 from launcher.runs.pointer import pointed_at
+from launcher.runs.record import is_held
 from launcher.runs.state import RunPhase, RunState
-from launcher.runs.store import RunDirectory, all_runs
+from launcher.runs.store import RunDirectory, all_runs, home
 
 CUT_TO = 1 << 20
 """Bytes of a long log that are left when it is cut."""
@@ -19,6 +20,7 @@ GRACE = 3600.0
 
 _FAILED = frozenset((RunPhase.FAILED, RunPhase.GAVE_UP, RunPhase.LOST))
 _MIRROR = "mirror.json"  # beside the copy of the record of a run that is at home on another host
+_SHIM_LOCKS = "hosts/*/shim.lock"
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,8 @@ class Found:
     """A run, what lies in its folder, and what counts when it is decided what becomes of it.
 
     `record_size` are the bytes that its record had. One that `is_at_rest` ended long enough ago that its logs may be
-    compressed.
+    compressed. Of one that does not live here there is only what another host's run has left: the logs of this host's
+    ranks, a copy of its record, a note of where it lives.
     """
 
     directory: RunDirectory
@@ -34,6 +37,7 @@ class Found:
     kept: KeptRun
     record_size: int
     is_at_rest: bool = False
+    lives_here: bool = True
 
     @property
     def has_files_of_the_user(self) -> bool:
@@ -42,8 +46,9 @@ class Found:
 
 def inventory(now: float) -> list[Found]:
     """All runs, oldest first; the latest that has ended is held. Raises InfrastructureError."""
-    found = [_found(run, now) for run in all_runs()]
-    ended = [each for each in found if each.kept.held is None]
+    known = all_runs()
+    found = [_found(run, now) for run in (*known, *_parts({run.id for run in known}))]
+    ended = [each for each in found if each.kept.held is None and each.lives_here]
     latest = max(ended, key=lambda each: each.kept.ended, default=None)
     return [_held(each, "it is the latest") if each is latest else each for each in found]
 
@@ -54,6 +59,12 @@ def record_size(run: RunDirectory) -> int:
         return run.layout.events.stat().st_size
     except OSError:
         return 0
+
+
+def _parts(known: Collection[str]) -> list[RunDirectory]:
+    """What other hosts' runs have on this one: folders that a shim has written to, and that are none of `known`."""
+    found = {path.parents[2].name: path.parents[2] for path in (home() / "runs").glob(f"*/{_SHIM_LOCKS}")}
+    return [RunDirectory(path) for name, path in sorted(found.items()) if name not in known]
 
 
 def _found(run: RunDirectory, now: float) -> Found:
@@ -68,15 +79,26 @@ def _found(run: RunDirectory, now: float) -> Found:
     if run.path.is_symlink():
         return _held(found, "its folder is a link")
     at = pointed_at(run)
-    if at is not None and not at.is_here:
-        return _held(found, f"it lives on host {at.host}")
-    if (run.path / _MIRROR).exists():
-        return _held(found, "its record is a copy that is kept for another host")
+    if at is not None and not at.is_here and at.machine is not None:
+        return _held(found, f"it lives on host {at.host}, which shares this folder")
+    if (at is not None and not at.is_here) or (run.path / _MIRROR).exists() or not run.layout.events.exists():
+        return _left(found, now)
     try:
         state = run.state()
     except (OSError, ValueError, KeyError) as error:
         return _held(found, f"its record cannot be read: {error}")
     return _judged(found, state, now)
+
+
+def _left(found: Found, now: float) -> Found:
+    """What a run that lives elsewhere has left here. Nobody here knows how it ended: it is kept like a failed one."""
+    run = found.directory
+    if run.is_supervised() or any(is_held(lock) for lock in run.path.glob(_SHIM_LOCKS)):
+        return _held(found, "it is alive")
+    written = _last_written(found.belongings)
+    if now - written < GRACE:
+        return _held(found, "it was written to a moment ago")
+    return replace(found, kept=replace(found.kept, ended=written, failed=True, lost=True), lives_here=False)
 
 
 def _judged(found: Found, state: RunState, now: float) -> Found:
@@ -99,9 +121,11 @@ def to_cut(files: Iterable[Belonging]) -> list[Belonging]:
 
 
 def _last_written(files: Iterable[Belonging]) -> float:
-    """When a run last wrote something (seconds since the epoch)."""
+    """When a run last wrote something (seconds since the epoch); to look at it takes its lock."""
     times = []
     for each in files:
+        if each.path.suffix == ".lock":
+            continue
         try:
             times.append(each.path.lstat().st_mtime)
         except OSError:

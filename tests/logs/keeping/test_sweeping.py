@@ -19,7 +19,8 @@ from launcher.logs.keeping.limits import Keep
 from launcher.logs.keeping.packing import pack, pack_cut
 from launcher.logs.keeping.sweeping import plan_sweep, sweep
 from launcher.logs.packed import open_log
-from launcher.runs.pointer import At, move
+from launcher.runs.pointer import At, move, point
+from launcher.runs.record import Lock
 from launcher.runs.store import home
 from tests.cli.conftest import Author, WrittenRun
 
@@ -80,9 +81,51 @@ def test_a_run_that_lives_elsewhere_is_not_touched(old: WrittenRun) -> None:
     assert swept(NOTHING) == {}
 
 
-def test_a_run_whose_record_is_kept_for_another_host_is_not_touched(old: WrittenRun) -> None:
+def test_a_run_whose_record_is_kept_for_another_host_does_not_go_for_want_of_room(old: WrittenRun) -> None:
     (old.directory.path / "mirror.json").write_text("{}")
     assert swept(NOTHING) == {}
+
+
+@pytest.fixture
+def part(old: WrittenRun) -> WrittenRun:
+    """What is on a host of a run whose home is another: what its ranks wrote, and what its shim did."""
+    for path in (old.directory.layout.run, old.directory.layout.events):
+        path.unlink()
+    lock = old.directory.shim_lock("node-b")
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    lock.write_text("1\n")
+    old.writes(0, *["noise"] * 500_000, "ERROR: the cause", *["noise"] * 500_000)
+    return old
+
+
+def test_what_a_run_has_left_on_a_host_goes_by_its_age_alone_like_a_failed_one(part: WrittenRun) -> None:
+    assert swept(NOTHING) == {}
+    assert swept(Keep(None, 200 * DAY)) == {}
+    assert swept(Keep(None, 60 * DAY)) == {part.id: Action.CUT}
+    assert not part.directory.rank_log(1, 0).exists()
+    assert swept(Keep(None, 40 * DAY)) == {part.id: Action.REMOVE}
+    assert not part.directory.path.exists()
+
+
+def test_what_a_run_that_is_alive_has_on_a_host_is_not_touched(part: WrittenRun) -> None:
+    lock = Lock(part.directory.shim_lock("node-b"))
+    assert lock.try_acquire()
+    try:
+        assert swept(Keep(0, DAY)) == {}
+    finally:
+        lock.release()
+
+
+def test_a_note_of_where_a_run_lives_goes_by_its_age_and_keeps_the_latest_from_nothing(old: WrittenRun) -> None:
+    at = At(host="node-1", python="python", home="/root/.npu-launch")
+    noted = point("noted-1a2b", "noted", time.time(), "name: noted\n", "name: one\n", at)
+    copy = noted.path / "mirror" / "events.jsonl"
+    copy.parent.mkdir()
+    copy.write_text("{}\n")
+    assert swept(Keep(None, 60 * DAY)) == {old.id: Action.REMOVE}
+    assert swept(Keep(None, 40 * DAY)) == {noted.id: Action.REMOVE}
+    assert not noted.path.exists()
+    assert len(list((home() / "runs").iterdir())) == 1  # the latest that ran here
 
 
 def test_a_run_whose_record_cannot_be_read_is_not_touched(old: WrittenRun) -> None:

@@ -21,6 +21,7 @@ def progress_of(name: str) -> RankProgress:
     ("name", "done", "total", "first_loss", "last_loss"),
     [
         ("mindspore_callbacks", 5, None, 2.3025, 1.8001),
+        ("mindspore_recipe", 24, 24, 1.5986149311065674, 0.5932730436325073),
         ("mindformers", 140, 200, 10.512, 7.25),
         ("megatron", 4873, 10000, 10.83457, 3.296875),
         ("hf_trainer", 210, 400, 2.5131, 1.5),
@@ -70,6 +71,7 @@ def test_steps_and_losses_of_every_trainer_are_known(
             },
         ),
         ("mindspore_callbacks", {Metric.STEP_SECONDS: 0.411522}),
+        ("mindspore_recipe", {Metric.STEP_SECONDS: 1.390523}),
         ("hf_trainer", {Metric.LEARNING_RATE: 2.5e-5, Metric.GRAD_NORM: 0.5, Metric.STEP_SECONDS: 0.8}),
         ("keras3", {Metric.ACCURACY: 0.9, Metric.STEP_SECONDS: 0.011}),
         ("estimator", {Metric.STEP_SECONDS: 0.125}),
@@ -95,6 +97,16 @@ def test_what_else_a_line_tells_is_known(name: str, metrics: dict[Metric, float]
 def test_an_evaluation_is_no_step(name: str, epoch: float | None, metrics: dict[str, float]) -> None:
     (seen,) = progress_of(name).evaluations
     assert (seen.epoch, seen.metrics) == (epoch, metrics)
+
+
+def test_a_whole_run_of_a_recipe_tells_each_evaluation_and_its_weights() -> None:
+    progress = progress_of("mindspore_recipe")
+    assert [(seen.epoch, seen.metrics) for seen in progress.evaluations] == [
+        (1, {"mIoU": 0.1893, "pixel_accuracy": 0.653}),
+        (2, {"mIoU": 0.3014, "pixel_accuracy": 0.7352}),
+    ]
+    assert progress.weights is not None
+    assert progress.weights.sha256.startswith("350c102d603bcf71")
 
 
 def test_what_is_no_training_tells_nothing() -> None:
