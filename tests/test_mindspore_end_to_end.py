@@ -1,4 +1,4 @@
-"""The main recipe at two ranks, with a real MindSpore: it trains, and it resumes exactly."""
+"""The main recipe at two ranks, with a real MindSpore: it trains, resumes exactly, and evaluates what it trained."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from tests.end_to_end import latest, npu_launch, npu_launch_beside, pids, wait_f
 pytest.importorskip("mindspore", reason="needs the extra npu-launch[mindspore]")
 pytestmark = [pytest.mark.mindspore, pytest.mark.usefixtures("home"), pytest.mark.timeout(900)]
 
-RECIPE = Path(__file__).parent.parent / "recipes" / "resnext_8p.yaml"
+RECIPES = Path(__file__).parent.parent / "recipes"
+RECIPE = RECIPES / "resnext_8p.yaml"
 SMALL = [
     *("--set", "ranks=2"),
     *("--set", "args.train_images=96"),  # 12 steps of 4 images on each of 2 ranks
@@ -50,7 +51,10 @@ def test_two_ranks_train_to_the_same_weights_in_one_go_or_in_two_or_after_a_faul
     assert done.code == ExitCode.OK, done.err + done.out
     in_one_go = status()
     assert in_one_go["progress"]["steps_done"] == 12
-    assert all(rank["evaluations"] for rank in in_one_go["ranks"][:1])
+    rank = in_one_go["ranks"][0]
+    assert rank["last_loss"] < rank["first_loss"]
+    last = latest().path / "checkpoints" / "step_00000012.ckpt"
+    assert evaluations_of(last) == rank["evaluations"] != []
 
     done = npu_launch(RECIPE, *SMALL, "--set", "args.stop_at_step=4", timeout=400)
     assert done.code == ExitCode.OK, done.err + done.out
@@ -75,6 +79,15 @@ def test_two_ranks_train_to_the_same_weights_in_one_go_or_in_two_or_after_a_faul
     spent = sum(attempt[kind.value] for attempt in ledger["attempts"] for kind in Kind)
     assert spent == pytest.approx(after_a_fault["ended"] - after_a_fault["created"], rel=0.01)
     assert 0 < ledger["effective_ratio"] < 1
+
+
+def evaluations_of(checkpoint: Path) -> list[dict[str, Any]]:
+    """What rank 0 of two says of a checkpoint."""
+    alike = ("--set", "ranks=2", "--set", "args.eval_images=8")
+    done = npu_launch(RECIPES / "resnext_eval.yaml", *alike, "--set", f"args.evaluate={checkpoint}", timeout=400)
+    assert done.code == ExitCode.OK, done.err + done.out
+    evaluations: list[dict[str, Any]] = status()["ranks"][0]["evaluations"]
+    return evaluations
 
 
 def test_training_goes_on_when_the_scheduler_is_killed() -> None:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 
 def say(line: str) -> None:
-    print(line, flush=True)
+    """Print a line in one piece, even unbuffered: under torchrun all ranks write to one file."""
+    print(f"{line}\n", end="", flush=True)
 
 
 def training(epochs: int, steps_per_epoch: int, batch_size: int, ranks: int) -> str:

@@ -83,10 +83,7 @@ class TrainingOptions:
     }
 
     def __post_init__(self) -> None:
-        for name, lowest in self.lowest.items():
-            value = getattr(self, name)
-            if not lowest <= value < float("inf"):
-                raise RecipeError(f"--{name}={value}: expected a number of at least {lowest}")
+        at_least(self, self.lowest)
         if not self.end_learning_rate <= self.learning_rate < float("inf") or self.learning_rate == 0:
             raise RecipeError(
                 f"--learning_rate={self.learning_rate}: expected a positive number not below "
@@ -106,10 +103,31 @@ class MindSporeOptions(TrainingOptions):
     amp_level: str = option("O0", "O0: float32; O2: float16 but for BatchNorm; O3: float16", ("O0", "O2", "O3"))
     evaluate: str = option("", "checkpoint to evaluate instead of training")
     mode: str = option("graph", "graph, or pynative to debug", ("graph", "pynative"))
+    all_reduce_splits: str = option(
+        "", "last gradient of each part but the last that ranks add up in one go, as 60,120 (empty: one part)"
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
         must_exist(self.evaluate, "--evaluate", "a checkpoint of this script")
+        try:
+            splits_ascend = self.splits == sorted(set(self.splits)) and min(self.splits, default=0) >= 0
+        except ValueError:
+            splits_ascend = False
+        if not splits_ascend:
+            raise RecipeError(f"--all_reduce_splits={self.all_reduce_splits}: expected rising integers as in 60,120")
+
+    @property
+    def splits(self) -> list[int]:
+        return [int(index) for index in self.all_reduce_splits.split(",")] if self.all_reduce_splits else []
+
+
+def at_least(options: object, lowest: Mapping[str, float]) -> None:
+    """Raises RecipeError when a number of `options` is below the one it must at least be, or infinite."""
+    for name, least in lowest.items():
+        value = getattr(options, name)
+        if not least <= value < float("inf"):
+            raise RecipeError(f"--{name}={value}: expected a number of at least {least}")
 
 
 def must_exist(path: str, flag: str, expected: str) -> None:

@@ -45,9 +45,19 @@ class Sampling:
 
     def micro_batches(self, epoch: int, rank: int, first: int = 0, until: int | None = None) -> list[np.ndarray]:
         """The image numbers of each micro-batch of `rank`, in the epoch's steps `first` to `until` (not included)."""
+        return list(self._shares(epoch)[first:until, :, rank].reshape(-1, self.batch_size))
+
+    def dealt(self, epoch: int, first: int = 0, until: int | None = None) -> np.ndarray:
+        """The image numbers of all ranks in these steps, as a dealer of cards would need them: number i is that of rank
+        i % ranks, and what a rank is dealt are its micro-batches. Data sets that are given `num_shards` and `shard_id`
+        deal so.
+        """
+        return self._shares(epoch)[first:until].swapaxes(2, 3).reshape(-1)
+
+    def _shares(self, epoch: int) -> np.ndarray:
+        """Image numbers, (step, micro-batch, rank, image)."""
         used = self.order(epoch)[: self.steps_per_epoch * self.images_per_step]
-        shares = used.reshape(self.steps_per_epoch, self.accumulation, self.ranks, self.batch_size)
-        return list(shares[first:until, :, rank].reshape(-1, self.batch_size))
+        return used.reshape(self.steps_per_epoch, self.accumulation, self.ranks, self.batch_size)
 
 
 def evaluation_share(images: int, rank: int, ranks: int) -> range:

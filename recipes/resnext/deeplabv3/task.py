@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from mindspore import nn
+from training.dataset import Dataset
 from training.on_mindspore.segmentation import SegmentationTask
 from training.sampling import Sampling
-from training.segmentation.data import Dataset
 
 from deeplabv3.model import DeepLabV3
 from deeplabv3.options import Options

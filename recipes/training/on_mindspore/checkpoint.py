@@ -13,6 +13,7 @@ import mindspore as ms
 from mindspore import Parameter, nn
 
 from training.checkpoint_folder import CheckpointFolder, require_same, require_same_parameters, unreadable
+from training.errors import RecipeError
 
 
 def save(folder: CheckpointFolder, step: int, parameters: Sequence[Parameter], facts: Mapping[str, Any]) -> Path:
@@ -42,6 +43,15 @@ def load_network(path: str, network: nn.Cell, architecture: Mapping[str, Any]) -
     of_network = {each.name for each in parameters}
     _load(path, {name: value for name, value in stored.items() if name in of_network}, parameters)
     return math.ceil(run["step"] / run["steps_per_epoch"]), run["step"]
+
+
+def facts_of(path: str, names: Sequence[str]) -> dict[str, Any]:
+    """What a checkpoint was saved with, by these names. Raises RecipeError if it cannot be read or lacks one."""
+    run, _ = _read(path, {})
+    missing = [name for name in names if name not in run]
+    if missing:
+        raise RecipeError(f"{path}: says nothing of {', '.join(missing)}: expected a checkpoint of this recipe")
+    return {name: run[name] for name in names}
 
 
 def _read(path: str, facts: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Parameter]]:

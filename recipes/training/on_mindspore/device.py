@@ -1,4 +1,4 @@
-"""How this process executes: mode, device, determinism."""
+"""How this process executes: mode, device, determinism, sums over ranks."""
 
 from __future__ import annotations
 
@@ -15,12 +15,17 @@ def prepare(options: MindSporeOptions, environment: Environment) -> None:
     Raises RecipeError if this MindSpore cannot use the device.
     """
     ms.set_context(mode=ms.GRAPH_MODE if options.mode == "graph" else ms.PYNATIVE_MODE)
-    _set_device(environment)
+    set_device(environment)
     if options.deterministic:
         ms.set_deterministic(True)
+    if options.splits:
+        # The gradients of the last layers are there first. In a part of their own they are added up while those of the
+        # layers before are still computed.
+        ms.set_auto_parallel_context(all_reduce_fusion_config=options.splits)
 
 
-def _set_device(environment: Environment) -> None:
+def set_device(environment: Environment) -> None:
+    """Choose the device. Raises RecipeError if this MindSpore cannot use it."""
     target = environment.device_target
     try:
         ms.set_device(target, None if target == "CPU" else environment.device_id)

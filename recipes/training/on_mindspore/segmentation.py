@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from mindspore import nn
 
+from training.dataset import Dataset
 from training.loader import Sample, load_batches
 from training.on_mindspore.evaluation import Evaluation
 from training.on_mindspore.pixel_loss import PixelCrossEntropy
 from training.on_mindspore.task import Task
 from training.sampling import Sampling
-from training.segmentation.data import Dataset
 from training.segmentation.metrics import confusion_matrix, iou_by_class, summary
 from training.segmentation.options import SegmentationOptions
 
@@ -45,11 +45,10 @@ class SegmentationTask(Task):
         dataset, options = self.dataset, self.options
         return Evaluation(
             _MostLikely(network),
-            dataset.eval_sample,
+            partial(load_batches, sample=dataset.eval_sample, workers=options.workers),
             dataset.eval_images,
             partial(confusion_matrix, num_classes=self.classes),
             options.batch_size,
-            options.workers,
         )
 
     def metrics(self, counts: np.ndarray) -> dict[str, float]:

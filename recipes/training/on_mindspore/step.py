@@ -49,7 +49,7 @@ class TrainStep:
         self.share_statistics = SharedStatistics(network, ranks, scaling.is_dynamic(scaler)) if needed else None
 
     def __call__(self, micro_batches: Iterable[tuple[np.ndarray, np.ndarray]]) -> StepResult:
-        """Train on float32 images (batch, 3, H, W) with int32 classes (batch, H, W), `accumulation` times."""
+        """Train on float32 images (batch, 3, H, W) with their int32 classes, `accumulation` times."""
         self.network.set_train(True)
         for images, classes in micro_batches:
             if self.whole_step is not None:
@@ -84,14 +84,16 @@ class _Gradients(nn.Cell):
 class _Update(nn.Cell):
     """Sums of losses and gradients over the micro-batches to an update of the weights.
 
-    Overflow is looked for after the sum over ranks: one rank's overflow is in the sum of all, so all skip together.
+    Overflow is looked for after the sum over ranks: one rank's overflow is in the sum of all, so all skip together. An
+    Ascend 910A knows no infinity, and MindSpore asks the device whether it saturated: each knows only of itself. So
+    what the ranks found is added up as well, with their losses.
     """
 
     def __init__(self, optimizer, scaler, accumulation, ranks):
         super().__init__(auto_prefix=False)
         self.optimizer, self.scaler, self.is_scaled = optimizer, scaler, not scaling.is_off(scaler)
         self.share, self.loss_share = 1.0 / accumulation, 1.0 / (accumulation * ranks)
-        self.grouped = ranks > 1
+        self.grouped, self.ranks = ranks > 1, ranks
         if self.grouped:
             self.average = nn.DistributedGradReducer(optimizer.parameters, True, ranks)
             self.sum_over_ranks = ops.AllReduce()
@@ -99,15 +101,18 @@ class _Update(nn.Cell):
 
     def construct(self, loss, gradients):
         if self.grouped:
-            loss = self.sum_over_ranks(loss)
             gradients = self.average(gradients)
-        loss = loss * self.loss_share
         # Gradients times 1 are the same gradients, but more of a graph for every rank to compile.
         if self.is_scaled:
             gradients = self.scaler.unscale(gradients)
         if self.share != 1.0:
             gradients = self.each(ops.partial(_times, self.share), gradients)
-        finite = ops.logical_and(ms.amp.all_finite(gradients), ops.isfinite(loss))
+        finite = ms.amp.all_finite(gradients)
+        if self.grouped:
+            told = self.sum_over_ranks(ops.stack((loss, finite.astype("float32"))))
+            loss, finite = told[0], told[1] == self.ranks
+        loss = loss * self.loss_share
+        finite = ops.logical_and(finite, ops.isfinite(loss))
         if finite:
             loss = ops.depend(loss, self.optimizer(gradients))
         self.scaler.adjust(finite)

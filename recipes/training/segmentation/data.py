@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import numpy as np
 
+from training.dataset import SYNTHETIC_EVALUATION_IMAGES, SYNTHETIC_TRAINING_IMAGES, Dataset
 from training.errors import RecipeError
 from training.images import normalise
 from training.loader import Sample
@@ -15,27 +13,11 @@ from training.segmentation.augment import fit, random_crop
 from training.segmentation.folders import open_folder
 from training.segmentation.options import SegmentationOptions
 
-_SYNTHETIC_TRAINING_IMAGES = 4096
-_SYNTHETIC_EVALUATION_IMAGES = 256
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """Every image is a pure function of its number (and the epoch, where it is augmented).
-
-    A sample is a float32 image (3, size, size) and its int32 classes (size, size), 255 = ignored.
-    """
-
-    class_names: tuple[str, ...]
-    train_images: int
-    eval_images: int
-    train_sample: Callable[[int, int], Sample]  # (epoch, image number)
-    eval_sample: Callable[[int], Sample]
-
 
 def open_dataset(options: SegmentationOptions) -> Dataset:
     """The data set that `--dataset` names.
 
+    A sample is a float32 image (3, size, size) and its int32 classes (size, size), 255 = ignored.
     Raises RecipeError if the folder cannot be used.
     """
     return _synthetic(options) if options.dataset == "synthetic" else _on_disk(options)
@@ -55,8 +37,8 @@ def _synthetic(options: SegmentationOptions) -> Dataset:
 
     return Dataset(
         shapes.CLASS_NAMES,
-        options.train_images or _SYNTHETIC_TRAINING_IMAGES,
-        options.eval_images or _SYNTHETIC_EVALUATION_IMAGES,
+        options.train_images or SYNTHETIC_TRAINING_IMAGES,
+        options.eval_images or SYNTHETIC_EVALUATION_IMAGES,
         train_sample,
         eval_sample,
     )

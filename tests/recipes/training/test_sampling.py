@@ -46,6 +46,14 @@ def test_a_run_resumed_within_an_epoch_draws_the_rest_of_it(sampling, data):
     assert drawn(sampling, 1, 0, first_step=step) == whole[step * sampling.accumulation * sampling.batch_size :]
 
 
+@given(samplings(), st.data())
+def test_ranks_are_dealt_their_micro_batches(sampling, data):
+    first = data.draw(st.integers(0, sampling.steps_per_epoch))
+    dealt = sampling.dealt(1, first)
+    for rank in range(sampling.ranks):
+        assert list(dealt[rank :: sampling.ranks]) == drawn(sampling, 1, rank, first)
+
+
 @given(st.integers(1, 4), st.integers(1, 4), st.integers(1, 4), st.integers(0, 99))
 def test_a_step_holds_the_same_images_however_ranks_and_micro_batches_share_it(batch, ranks, accumulation, seed):
     images_per_step = batch * ranks * accumulation

@@ -1,0 +1,1 @@
+"""ResNet for image classification, trained data-parallel with MindSpore: torchvision's models, migrated."""
