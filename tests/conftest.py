@@ -25,6 +25,7 @@ _LONG = (
     "fleet/test_losses.py",
     "test_mindspore_end_to_end.py",
     "supervise/test_twenty_nodes.py",
+    "test_resnet_end_to_end.py",
     "fleet/test_other_sites.py",
     "faults/test_supervision_faults.py",
     "faults/test_pairs.py",
