@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 
@@ -110,21 +107,11 @@ def test_an_interface_that_a_host_does_not_have_is_refused_with_those_that_there
     assert f"eth0 ({machines['node-2'].address}" in checked.out
 
 
-def torch_python() -> str:
-    """An interpreter with PyTorch; skips the test where there is none."""
-    python = os.environ.get("NPU_LAUNCH_TEST_TORCH", sys.executable)
-    if python == sys.executable and importlib.util.find_spec("torch") is None:
-        pytest.skip("no PyTorch here; NPU_LAUNCH_TEST_TORCH names a Python that has it")
-    assert subprocess.run([python, "-c", "import torch"], capture_output=True).returncode == 0
-    return python
-
-
 @pytest.mark.parametrize("address", [lambda host: host.address, lambda host: host.address6], ids=["IPv4", "IPv6"])
 def test_pytorch_ranks_on_two_hosts_add_up_over_the_interface_that_has_the_hosts_address(
-    machines: Machines, address: Callable[[Machine], str]
+    machines: Machines, address: Callable[[Machine], str], torch_python: str
 ) -> None:
-    python = torch_python()
     site = site_by(machines, address)
-    run = ran(site, site.recipe(GLOO, framework="pytorch", python=python))
+    run = ran(site, site.recipe(GLOO, framework="pytorch", python=torch_python))
     for rank in range(4):
         assert f"rank {rank} of 4: sum 6 by eth0" in site.log("node-1", run, rank)

@@ -10,13 +10,21 @@ from launcher.hosts.preflight.finding import Finding, Severity
 from launcher.hosts.preflight.memory import check_memory
 from launcher.hosts.report import NpuProcess
 from launcher.specs import Framework
+from launcher.specs.frozen import FrozenMap
 from tests.hosts.preflight.reports import cluster, npu, recipe, report, subject
 
 GB = 1 << 30
+MB = 1 << 20
 
 
-def found(needed: int | None = None, framework: Framework = Framework.PLAIN, **device: Any) -> list[Finding]:
-    job = recipe(ranks=1, framework=framework, memory=needed) if needed is not None else None
+def found(
+    needed: int | dict[str, int] | None = None, framework: Framework = Framework.PLAIN, **device: Any
+) -> list[Finding]:
+    job = (
+        recipe(ranks=1, framework=framework, memory=FrozenMap(needed) if isinstance(needed, dict) else needed)
+        if needed is not None
+        else None
+    )
     return list(check_memory(subject([report(devices=1, npus=(npu(0, **device),))], cluster(devices=1), job)))
 
 
@@ -37,6 +45,25 @@ def test_more_than_the_device_has_is_refused() -> None:
     assert finding.severity is Severity.REFUSE
     assert "64 GB" in finding.seen
     assert "70 GB" in finding.expected
+
+
+def test_of_a_memory_in_parts_the_sum_counts_and_the_largest_parts_are_named() -> None:
+    (finding,) = found({"conv1": 300 * MB, "fc6": 15 * GB, "local convolution": 105 * GB, "loss": 100 * MB})
+    assert finding.severity is Severity.REFUSE
+    assert finding.expected == (
+        "120 GB for a rank, as the recipe says (memory): 105 GB local convolution, 15 GB fc6, 400 MB the rest"
+    )
+    assert not found({"a": 30 * GB, "b": 28 * GB})
+
+
+def test_parts_of_which_none_is_large_are_named_up_to_three() -> None:
+    (finding,) = found({f"layer {number}": (20 + number) * GB for number in range(5)})
+    assert finding.expected.endswith(": 24 GB layer 4, 23 GB layer 3, 22 GB layer 2, 41 GB the rest")
+
+
+def test_one_part_is_named_and_there_is_no_rest() -> None:
+    (finding,) = found({"all of it": 70 * GB})
+    assert finding.expected.endswith("(memory): 70 GB all of it")
 
 
 def test_what_the_device_itself_takes_is_inferred_and_so_a_warning() -> None:
