@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
-import time
+from collections.abc import Iterator
 
 from training import console
 from training.checkpoint_folder import CheckpointFolder
 from training.console import say
 from training.environment import Environment
 from training.errors import RecipeError
+from training.loop import Loop, LossNotFinite
 from training.on_mindspore import checkpoint, device, group, scaling
 from training.on_mindspore.evaluator import say_evaluation
 from training.on_mindspore.group import Group
@@ -17,10 +18,6 @@ from training.on_mindspore.optimizer import build_optimizer
 from training.on_mindspore.step import StepResult, TrainStep
 from training.on_mindspore.task import Task
 from training.schedule import Schedule
-
-
-class LossNotFinite(Exception):
-    """The loss became NaN or infinite; the text is the line MindSpore's LossMonitor prints."""
 
 
 def train(task: Task, environment: Environment) -> int:
@@ -47,12 +44,10 @@ def train(task: Task, environment: Environment) -> int:
     return 0
 
 
-class _Run:
+class _Run(Loop):
     def __init__(self, task: Task, members: Group):
-        self.task, self.options, self.group = task, task.options, members
-        self.steps_per_epoch = task.sampling.steps_per_epoch
-        self.step = 0  # of the whole run, over epochs
-        self.last_step = self.options.epochs * self.steps_per_epoch
+        super().__init__(task.options, task.sampling.steps_per_epoch, members.ranks)
+        self.task, self.group = task, members
         self.skipped = 0
         options = self.options
         self.network = task.network()
@@ -82,33 +77,22 @@ class _Run:
             self.network, task.build_criterion(), optimizer, self.scaler, options.accumulation, members.ranks
         )
 
-    def to_the_end(self) -> None:
-        """Train from the current step to the last, or to `--stop_at_step`."""
-        options, spe = self.options, self.steps_per_epoch
-        say(console.training(options.epochs, spe, options.batch_size, self.group.ranks))
-        last_step = min(self.last_step, options.stop_at_step or self.last_step)
-        while self.step < last_step:
-            epoch = self.step // spe + 1
-            self._train_epoch(epoch, min(epoch * spe, last_step))
-            if self.step == epoch * spe < self.last_step and options.eval_every and epoch % options.eval_every == 0:
-                self._evaluate(epoch)
-        if self.step == self.last_step:
-            self._evaluate(options.epochs)
-        say(console.weights(checkpoint.weights_hash(self.network), self.step))
+    def steps(self, epoch: int, first: int, until: int) -> Iterator[None]:
+        batches = iter(self.task.micro_batches(epoch, self.group.rank, first, until))
+        for step in range(first, until):
+            self._report(epoch, step + 1, self.train_step(itertools.islice(batches, self.options.accumulation)))
+            yield
 
-    def _train_epoch(self, epoch: int, until: int) -> None:
-        """Train from the current step to step `until`, both of this epoch (numbered from 1)."""
-        options, before = self.options, (epoch - 1) * self.steps_per_epoch
-        started, first = time.perf_counter(), self.step
-        batches = iter(self.task.micro_batches(epoch, self.group.rank, first - before, until - before))
-        while self.step < until:
-            result = self.train_step(itertools.islice(batches, options.accumulation))
-            self.step += 1
-            self._report(epoch, self.step - before, result)
-            due = options.checkpoint_every and self.step % options.checkpoint_every == 0
-            if due or self.step in (self.last_step, options.stop_at_step):
-                self._save()
-        say(console.epoch_time(time.perf_counter() - started, self.step - first))
+    def evaluate(self, epoch: int) -> None:
+        say_evaluation(self.task, self.evaluation(self.group), self.group, epoch)
+
+    def save(self) -> None:
+        if self.checkpoints is not None and self.group.rank == 0:
+            path = checkpoint.save(self.checkpoints, self.step, self.state, self.task.facts())
+            say(console.checkpoint_saved(path, self.step))
+
+    def weights_hash(self) -> str:
+        return checkpoint.weights_hash(self.network)
 
     def _report(self, epoch: int, step: int, result: StepResult) -> None:
         if result.updated:
@@ -120,15 +104,7 @@ class _Run:
         self.skipped += 1
         say(console.skipped(epoch, step, result.loss_scale, self.skipped))
 
-    def _evaluate(self, epoch: int) -> None:
-        say_evaluation(self.task, self.evaluation(self.group), self.group, epoch)
-
-    def _save(self) -> None:
-        if self.checkpoints is not None and self.group.rank == 0:
-            path = checkpoint.save(self.checkpoints, self.step, self.state, self.task.facts())
-            say(console.checkpoint_saved(path, self.step))
-
     def _resume(self) -> None:
         self.step = checkpoint.load(self.options.resume_from, self.state, self.task.facts())
         say(console.resumed(self.options.resume_from, self.step))
-        say(console.weights(checkpoint.weights_hash(self.network), self.step))
+        say(console.weights(self.weights_hash(), self.step))
