@@ -24,12 +24,13 @@ def _has_parts(parts: FrozenMap[str, int]) -> FrozenMap[str, int]:
 _Parts = Annotated[
     FrozenMap[PartName, Size], AfterValidator(_has_parts), Form("a mapping of parts to sizes", {"minProperties": 1})
 ]
+_EITHER = Form(
+    "a size such as 26 GB, or a mapping of parts to sizes; 1 GB is 1024 MB, as npu-smi, MindSpore and docker count"
+)
 Memory = Annotated[
-    Annotated[Size, Tag("scalar")] | Annotated[_Parts, Tag("mapping")],
+    Annotated[Size, _EITHER, Tag("scalar")] | Annotated[_Parts, Tag("mapping")],
     Discriminator(mapping_or_scalar),
-    Form(
-        "a size such as 26 GB, or a mapping of parts to sizes; 1 GB is 1024 MB, as npu-smi, MindSpore and docker count"
-    ),
+    _EITHER,
 ]
 
 

@@ -152,7 +152,7 @@ class Recipe(Spec):
     log_limit: _LogLimit = Field(
         default=2 << 30,
         description="Disk that the log of one rank may take, 1 MB at least. Of a longer one the middle is freed: head, "
-        "first errors and tail stay.",
+        "first errors and tail stay. CANN's logs of a rank may take as much: beyond it the oldest of its files go.",
     )
     hang: Annotated[Hang, Form("a mapping with policy and seconds")] = Field(
         default_factory=Hang, description="What to do when no rank comes on any more."

@@ -23,7 +23,7 @@ _CLASSES_OF_VOC = 21
 
 def table(every: tuple[Layer, ...]) -> list[str]:
     """A line for each layer, then what is in use at most."""
-    rows = [("layer", "parameters", "with gradient and momentum", "kept for backward", "only while computed")]
+    rows = [("layer", "parameters", "with gradients and momentum", "kept for backward", "only while computed")]
     rows += [
         (
             layer.name,

@@ -3,8 +3,8 @@
     python train.py --dataset=/data/VOCdevkit/VOC2012 --fc6_kernel=7 --fc6_dilation=4 --mrf_stride=4 --local_window=12
 
 `python train.py --help` lists the options; `python memory.py` takes the same, and says what they need of a device's
-memory. Exit code 0: trained; 1: the loss became NaN or infinite; 2: an option, a data folder or a checkpoint cannot be
-used, and one line on stderr says why.
+memory. Exit code 0: trained; 1: the loss became NaN or infinite; 2: MindSpore is missing, or an option, a data folder
+or a checkpoint cannot be used, and one line on stderr says why.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
     python export.py --checkpoint=/data/checkpoints/step_00112590.ckpt --output=resnet50.mindir
 
 `python export.py --help` lists the options. Exit code 0: the file is there, and gives the scores of the network; 1: it
-gives others; 2: an option or the checkpoint cannot be used, and one line on stderr says why.
+gives others; 2: MindSpore is missing, or an option or the checkpoint cannot be used, and one line on stderr says why.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ sys.path.insert(1, str(Path(__file__).resolve().parents[1]))
 from training.console import say
 from training.environment import read_environment
 from training.errors import RecipeError
+from training.framework import require
 from training.options import at_least, must_exist, option, parse
 
 
@@ -43,6 +44,7 @@ class ExportOptions:
 def main(argv: Sequence[str]) -> int:
     try:
         options, environment = parse(ExportOptions, argv, __doc__), read_environment(os.environ)
+        require("mindspore")
         from residual.mindir import LARGEST_DIFFERENCE, export
         from training.on_mindspore.device import set_device
 

@@ -2,8 +2,8 @@
 
     python train.py --dataset=/data/imagenet --checkpoint_dir=/data/checkpoints
 
-`python train.py --help` lists the options. Exit code 0: trained; 1: the loss became NaN or infinite; 2: an option, a
-data folder or a checkpoint cannot be used, and one line on stderr says why.
+`python train.py --help` lists the options. Exit code 0: trained; 1: the loss became NaN or infinite; 2: MindSpore is
+missing, or an option, a data folder or a checkpoint cannot be used, and one line on stderr says why.
 """
 
 from __future__ import annotations

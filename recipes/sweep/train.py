@@ -18,7 +18,7 @@ import numpy as np
 sys.path.insert(1, str(Path(__file__).resolve().parents[1]))
 
 from training import console
-from training.checkpoint_folder import CheckpointFolder, require_same, unreadable
+from training.checkpoint_folder import CheckpointFolder, require_same, require_same_parameters, unreadable
 from training.errors import RecipeError
 from training.options import must_exist, option, parse
 from training.sampling import Sampling
@@ -131,16 +131,24 @@ class State:
             np.savez(file, step=self.step, **{f"facts/{name}": value for name, value in facts.items()}, **arrays)
 
     @classmethod
-    def read(cls, path: str, facts: Mapping[str, object]) -> State:
-        """Raises RecipeError for a file that is no checkpoint, or one of a run with other facts."""
+    def read(cls, path: str, options: Options) -> State:
+        """Raises RecipeError for a file that is no checkpoint, or one of a run with other facts or weights."""
         try:
             with np.load(path) as file:
                 found = {name: file[name] for name in file.files}
             step = int(found["step"])
+            facts = {name: array.item() for name, array in _below("facts", found).items()}
         except Exception as error:  # what a damaged file raises depends on where the damage is
             raise unreadable(path, error) from error
-        require_same(path, {name: array.item() for name, array in _below("facts", found).items()}, facts)
-        return cls(step, _below("weights", found), _below("velocity", found))
+        require_same(path, facts, options.facts)
+        state = cls(step, _below("weights", found), _below("velocity", found))
+        require_same_parameters(path, state.shapes(), cls.fresh(options).shapes())
+        return state
+
+    def shapes(self) -> dict[str, object]:
+        """Shape and type of each array, by name."""
+        every = {**self.weights, **{f"velocity of {name}": array for name, array in self.velocity.items()}}
+        return {name: (array.shape, str(array.dtype)) for name, array in every.items()}
 
 
 def _below(head: str, arrays: Arrays) -> Arrays:
@@ -153,10 +161,15 @@ def train(options: Options) -> int:
     sampling = Sampling(options.points, options.batch_size, ranks=1, accumulation=1, seed=options.seed)
     folder = CheckpointFolder(options.checkpoint_dir, keep=2) if options.checkpoint_dir else None
     console.say(console.training(options.epochs, sampling.steps_per_epoch, options.batch_size, 1))
-    state = State.read(options.resume_from, options.facts) if options.resume_from else State.fresh(options)
+    state = State.read(options.resume_from, options) if options.resume_from else State.fresh(options)
+    last_step = options.epochs * sampling.steps_per_epoch
+    if state.step > last_step:
+        raise RecipeError(
+            f"{options.resume_from}: is of step {state.step}, and --epochs={options.epochs} end at step {last_step}: "
+            "raise --epochs, or resume from an earlier one"
+        )
     if options.resume_from:
         console.say(console.resumed(options.resume_from, state.step))
-    last_step = options.epochs * sampling.steps_per_epoch
     while state.step < last_step:
         epoch, done = divmod(state.step, sampling.steps_per_epoch)
         for number, batch in enumerate(sampling.micro_batches(epoch, 0, first=done), start=done + 1):

@@ -24,6 +24,7 @@ class Loop(ABC):
     def __init__(self, options: TrainingOptions, steps_per_epoch: int, ranks: int):
         self.options, self.steps_per_epoch, self.ranks = options, steps_per_epoch, ranks
         self.step = 0  # of the whole run, over epochs
+        self.skipped = 0  # steps, since this process has started
         self.last_step = options.epochs * steps_per_epoch
 
     @abstractmethod
@@ -55,6 +56,17 @@ class Loop(ABC):
         if self.step == self.last_step:
             self.evaluate(options.epochs)
         say(console.weights(self.weights_hash(), self.step))
+
+    def skip(self, epoch: int, step: int, tried: float, next_scale: float) -> None:
+        """Say that a step overflowed with one loss scale, and which the next one has.
+
+        Raises LossNotFinite if the scale that was tried was none: what overflows without one is not finite to begin
+        with.
+        """
+        if tried <= 1.0:
+            raise LossNotFinite(console.not_finite(epoch, step))
+        self.skipped += 1
+        say(console.skipped(epoch, step, next_scale, self.skipped))
 
     def _train_epoch(self, epoch: int, until: int) -> None:
         before = (epoch - 1) * self.steps_per_epoch

@@ -49,6 +49,7 @@ class TrainingOptions:
 
     # evaluation
     eval_every: int = option(1, "epochs between evaluations (0: only after the last)")
+    evaluate: str = option("", "checkpoint to evaluate instead of training")
 
     # checkpoints
     checkpoint_dir: str = option("", "folder of checkpoints (empty: none are written)")
@@ -92,6 +93,7 @@ class TrainingOptions:
         if self.seed >= 2**32:
             raise RecipeError(f"--seed={self.seed}: expected a number below 2**32")
         must_exist(self.resume_from, "--resume_from", "a checkpoint of this script")
+        must_exist(self.evaluate, "--evaluate", "a checkpoint of this script")
         if self.stop_at_step and not self.checkpoint_dir:
             raise RecipeError("--stop_at_step writes a checkpoint to go on from: add --checkpoint_dir=FOLDER")
 
@@ -101,7 +103,6 @@ class MindSporeOptions(TrainingOptions):
     """And what MindSpore does with it, and how."""
 
     amp_level: str = option("O0", "O0: float32; O2: float16 but for BatchNorm; O3: float16", ("O0", "O2", "O3"))
-    evaluate: str = option("", "checkpoint to evaluate instead of training")
     mode: str = option("graph", "graph, or pynative to debug", ("graph", "pynative"))
     all_reduce_splits: str = option(
         "", "last gradient of each part but the last that ranks add up in one go, as 60,120 (empty: one part)"
@@ -109,7 +110,6 @@ class MindSporeOptions(TrainingOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        must_exist(self.evaluate, "--evaluate", "a checkpoint of this script")
         try:
             splits_ascend = self.splits == sorted(set(self.splits)) and min(self.splits, default=0) >= 0
         except ValueError:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from training.environment import read_environment
 from training.errors import RecipeError
+from training.framework import require
 from training.options import MindSporeOptions, parse
 
 if TYPE_CHECKING:
@@ -27,16 +28,18 @@ def run(
     """Train, or with `--evaluate=CHECKPOINT` evaluate; the exit code.
 
     `prepare` looks at the data for options and a number of ranks, and returns what makes the task. MindSpore takes
-    seconds to import, so that is done only in there, and whatever can be wrong without it is found first.
+    seconds to import, so that is done only after it, and whatever can be wrong without it is found first.
     """
     try:
         options, environment = parse(kind, argv, description), read_environment(os.environ)
         if environment.is_scheduler:
+            require("mindspore")
             from training.on_mindspore.group import serve_as_scheduler
 
             serve_as_scheduler()
             return 0
         make_task = prepare(options, environment.ranks)
+        require("mindspore")
         if options.evaluate:
             from training.on_mindspore.evaluator import evaluate
 

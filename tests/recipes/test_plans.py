@@ -1,10 +1,22 @@
 """What the shipped recipes are at full size on Ascend."""
 
 import json
+from pathlib import Path
 
 import pytest
 
+from launcher.specs import Framework, load_recipe
 from tests.recipes.golden.regenerate import FULL_SIZE, full_size_plan, golden_path, golden_text
+
+SHIPPED = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_what_trains_with_micro_batches_says_so_that_a_batch_too_large_can_be_split(path: Path) -> None:
+    """TensorFlow's script has no accumulation, and an evaluation needs none."""
+    recipe = load_recipe(path)
+    if recipe.framework in (Framework.MINDSPORE, Framework.PYTORCH) and "evaluate" not in recipe.args:
+        assert recipe.knobs == {"micro_batch": "args.batch_size", "accumulation": "args.accumulation"}
 
 
 @pytest.mark.parametrize("name", FULL_SIZE)

@@ -143,7 +143,7 @@ def test_a_size_counts_as_npu_smi_counts(written: str | int, size: int) -> None:
 
 @pytest.mark.parametrize("size", ["26 XB", "", "GB", "-1 GB", "1e9", "0", 0, -1, 1.5, "1,5 GB", "9" * 20, True, "٣ GB"])
 def test_anything_else_is_no_size(size: Any) -> None:
-    assert "a size such as 26 GB" in refusal(memory=size)
+    assert "a size such as 26 GB, or a mapping of parts to sizes" in refusal(memory=size)
 
 
 def test_memory_may_be_said_part_by_part(tmp_path: Path) -> None:

@@ -1,20 +1,20 @@
 """What training takes of a device's memory, layer by layer: arithmetic of shapes, without a framework.
 
-All values are float32 (`--amp_level=O0`). A parameter takes three: itself, its gradient and its momentum. What a layer
-puts out is kept for the backward pass. What it needs beside that only while it is computed, forward or backward, takes
-memory once, for the layer that needs most of it. What device and framework take for themselves is not in it.
+All values are float32 (`--amp_level=O0`). A parameter takes three: itself, its gradient and its momentum; with
+accumulation a fourth, the sum of its gradients over the micro-batches. What a layer puts out is kept for the backward
+pass. What it needs beside that only while it is computed, forward or backward, takes memory once, for the layer that
+needs most of it. What device and framework take for themselves is not in it.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from parsing.options import POOLED_STAGES, STAGES, TRUNK_STRIDE, Options
 
 _VALUE = 4
-_STATES = 3
 
 _MB = 1 << 20
 _GB = 1 << 30
@@ -28,11 +28,12 @@ class Layer:
     parameters: int
     kept: int  # put out, and kept until the backward pass
     passing: int  # while the layer is computed
+    states: int = 3  # for each parameter
 
     @property
     def state_bytes(self) -> int:
-        """Of weights, gradients and momentum."""
-        return self.parameters * _STATES * _VALUE
+        """Of weights, gradients, their sums if there are any, and momentum."""
+        return self.parameters * self.states * _VALUE
 
     @property
     def kept_bytes(self) -> int:
@@ -47,7 +48,7 @@ def layers(options: Options, classes: int) -> tuple[Layer, ...]:
     """All layers from the image to the loss."""
     cells = options.batch_size * (options.image_size // TRUNK_STRIDE) ** 2
     channels, fc, fc6 = options.width * STAGES[-1][1], options.fc_channels, options.fc6_kernel
-    return (
+    every = (
         *_trunk(options),
         _convolution(f"fc6 {fc6}x{fc6}x{channels}x{fc}", channels, fc, fc6, cells),
         _convolution(f"fc7 1x1x{fc}x{fc}", fc, fc, 1, cells),
@@ -55,6 +56,7 @@ def layers(options: Options, classes: int) -> tuple[Layer, ...]:
         *_mean_field(options, classes),
         _loss(options, classes),
     )
+    return tuple(replace(layer, states=4) for layer in every) if options.accumulation > 1 else every
 
 
 def bytes_by_part(every: Sequence[Layer]) -> dict[str, int]:

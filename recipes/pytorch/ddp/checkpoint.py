@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator, Mapping
 from operator import itemgetter
 from pathlib import Path
@@ -41,19 +42,36 @@ class State:
         `facts` must be those the checkpoint was saved with. Raises RecipeError, with nothing changed, if the file
         cannot be read or does not fit.
         """
-        try:
-            content = torch.load(path, map_location="cpu", weights_only=True)
-            if content.pop("sha256") != digest(content):
-                raise ValueError("other bits than were written")
-            run, step = content["run"], int(content["run"]["step"])
-        except Exception as error:  # what a damaged file raises depends on where the damage is
-            raise unreadable(path, error) from error
-        require_same(path, run, facts)
-        require_same_parameters(path, _shapes(content["network"]), _shapes(self.network.state_dict()))
-        self.network.load_state_dict(content["network"])
+        content = _read(path, facts)
+        _load(path, content, self.network)
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": content["momentum"]})
         self.scaler.load_state_dict({**self.scaler.state_dict(), **content["scaler"]})
-        return step
+        return content["run"]["step"]
+
+
+def load_network(path: str, network: nn.Module, architecture: Mapping[str, Any]) -> tuple[int, int]:
+    """Load only the network of a checkpoint, and return its epoch and step; refused as in `State.load`."""
+    content = _read(path, architecture)
+    run = content["run"]
+    _load(path, content, network)
+    return math.ceil(run["step"] / run["steps_per_epoch"]), run["step"]
+
+
+def _read(path: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        if content.pop("sha256") != digest(content):
+            raise ValueError("other bits than were written")
+        run = {**content["run"], "step": int(content["run"]["step"])}
+    except Exception as error:  # what a damaged file raises depends on where the damage is
+        raise unreadable(path, error) from error
+    require_same(path, run, facts)
+    return {**content, "run": run}
+
+
+def _load(path: str, content: Mapping[str, Any], network: nn.Module) -> None:
+    require_same_parameters(path, _shapes(content["network"]), _shapes(network.state_dict()))
+    network.load_state_dict(content["network"])
 
 
 def _on_cpu(content: Mapping[Any, Any]) -> dict[Any, Any]:

@@ -55,6 +55,6 @@ class Options(TrainingOptions):
     def stage_blocks(self) -> tuple[int, int, int, int]:
         return STAGE_BLOCKS[self.depth]
 
-    def architecture(self) -> dict[str, Any]:
+    def architecture(self, classes: int) -> dict[str, Any]:
         """What decides the meaning of a weight; a checkpoint of another architecture is refused."""
-        return {name: getattr(self, name) for name in ("depth", "width", "stem")}
+        return {"depth": self.depth, "width": self.width, "stem": self.stem, "classes": classes}

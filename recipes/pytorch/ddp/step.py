@@ -31,7 +31,8 @@ class StepResult:
     loss: float  # mean of the global batch
     gradient_norm: float
     updated: bool  # False: gradients were not finite; weights and statistics are those of before the step
-    loss_scale: float  # of the next step
+    tried_scale: float  # loss scale of this step
+    next_scale: float
 
 
 class TrainStep:
@@ -53,15 +54,16 @@ class TrainStep:
         """Train on float32 images (batch, 3, H, W) with int32 classes (batch,), `--accumulation` times."""
         self.network.train()
         former = self.statistics.copy()
+        tried_scale = self.device.scaler.get_scale()
         loss = torch.zeros((), device=self.device.name)
         for number, (images, classes) in enumerate(micro_batches, 1):
             with self._reducing(number == self.options.accumulation):
                 loss += self._add_gradients(images, classes)
-        updated, gradient_norm = self._update(learning_rate)
+        updated, gradient_norm = self._update(learning_rate, tried_scale)
         mean_loss = self.statistics.average(loss)
         if not updated:
             self.statistics.restore(former)
-        return StepResult(mean_loss, gradient_norm, updated, self.device.scaler.get_scale())
+        return StepResult(mean_loss, gradient_norm, updated, tried_scale, self.device.scaler.get_scale())
 
     def _add_gradients(self, images: np.ndarray, classes: np.ndarray) -> Tensor:
         """Add the gradients of a micro-batch to the sums; its share of the step's loss."""
@@ -72,7 +74,7 @@ class TrainStep:
         self.device.scaler.scale(loss).backward()
         return loss.detach()
 
-    def _update(self, learning_rate: float) -> tuple[bool, float]:
+    def _update(self, learning_rate: float, tried_scale: float) -> tuple[bool, float]:
         """Update the weights unless a gradient is not finite, and forget the gradients.
 
         Gradients are those of all ranks by now, so that all ranks skip the same steps.
@@ -83,10 +85,9 @@ class TrainStep:
         scaler.unscale_(self.optimizer)
         norm = nn.utils.clip_grad_norm_(self.parameters, self.options.clip_norm or math.inf).item()
         if scaler.is_enabled():
-            before = scaler.get_scale()
             scaler.step(self.optimizer)
             scaler.update()
-            updated = scaler.get_scale() >= before
+            updated = scaler.get_scale() >= tried_scale
         elif updated := math.isfinite(norm):
             self.optimizer.step()
         self.optimizer.zero_grad()

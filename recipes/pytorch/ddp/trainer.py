@@ -59,7 +59,6 @@ class _Run(Loop):
         super().__init__(options, sampling.steps_per_epoch, group.ranks)
         self.options: Options = options
         self.group, self.dataset, self.sampling, self.scaler = group, dataset, sampling, device.scaler
-        self.skipped = 0
         torch.manual_seed(options.seed)  # so that all ranks draw the same initial weights
         classes = len(dataset.class_names)
         self.network = ResNet(options.stage_blocks, options.width, options.stem, classes).to(device.name)
@@ -117,26 +116,24 @@ class _Run(Loop):
 
     def _report(self, epoch: int, step: int, result: StepResult, rate: float, seconds: float) -> None:
         if result.updated and math.isfinite(result.loss):
-            scale = f"loss_scale={result.loss_scale:g} " if self.scaler.is_enabled() else ""
+            scale = f"loss_scale={result.next_scale:g} " if self.scaler.is_enabled() else ""
             say(
                 f"epoch {epoch}/{self.options.epochs} step {step}/{self.steps_per_epoch} loss={result.loss:.6g} "
                 f"lr={rate:.6g} grad_norm={result.gradient_norm:.4g} {scale}step_time={seconds * 1e3:.1f}ms "
                 f"samples/s={self.sampling.images_per_step / seconds:.1f}"
             )
             return
-        # A scale of 1 is no scale: what overflows without one is not finite to begin with.
-        if result.updated or not self.scaler.is_enabled() or result.loss_scale <= 1.0:
+        if result.updated or not self.scaler.is_enabled():
             raise LossNotFinite(console.not_finite(epoch, step))
-        self.skipped += 1
-        say(console.skipped(epoch, step, result.loss_scale, self.skipped))
+        self.skip(epoch, step, result.tried_scale, result.next_scale)
 
     def _facts(self) -> dict[str, Any]:
         """What must not change between a checkpoint and the run that continues it."""
         return {
-            **self.options.architecture(),
-            "classes": len(self.dataset.class_names),
+            **self.options.architecture(len(self.dataset.class_names)),
             "loss_scale": self.options.loss_scale,
             "seed": self.options.seed,
             "training_images": self.sampling.images,
             "images_per_step": self.sampling.images_per_step,
+            "steps_per_epoch": self.steps_per_epoch,
         }

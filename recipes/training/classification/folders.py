@@ -50,6 +50,12 @@ def read(path: str) -> Image.Image:
         ) from error
 
 
+def format_of(path: str) -> str | None:
+    """What an image is on disk whatever it is called, by Pillow's name for it: JPEG, PNG, WEBP."""
+    with Image.open(path) as image:
+        return image.format
+
+
 def _classes(split: Path) -> tuple[str, ...]:
     try:
         with os.scandir(split) as entries:

@@ -17,6 +17,7 @@ from training.classification import folders
 from training.classification.augment import mirrored
 from training.classification.crops import random_box
 from training.classification.data import FolderDataset
+from training.errors import RecipeError
 from training.images import DEVIATION, MEAN
 from training.loader import Sample
 from training.options import TrainingOptions
@@ -24,6 +25,9 @@ from training.sampling import Sampling
 
 # The shorter side of an image that is evaluated, to the side of the square in its middle that the network sees.
 _SHORTER_SIDE = 256 / 224
+
+# What mindspore.dataset decodes, by Pillow's names; MPO is a JPEG file with further images behind the first.
+_DECODED = ("JPEG", "MPO", "PNG", "BMP")
 
 _READ_AHEAD = 64  # batches: more than mindspore.dataset has in its queues
 
@@ -73,9 +77,13 @@ class ImageFolder:
             for batch, classes in batches.create_tuple_iterator(num_epochs=1, output_numpy=True):
                 yield batch, classes
                 done += len(classes)
-        except RuntimeError:  # it does not say of which file
+        except RuntimeError as error:  # it does not say of which file
             for path, _ in files[done : done + _READ_AHEAD * self.options.batch_size]:
                 folders.read(path)
+                if (found := folders.format_of(path)) not in _DECODED:
+                    raise RecipeError(
+                        f"{path}: is a {found} file, and MindSpore decodes JPEG, PNG and BMP: convert or remove it"
+                    ) from error
             raise
 
     def _mapped(self, images: ds.Dataset, *arguments: object) -> ds.Dataset:

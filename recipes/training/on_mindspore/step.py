@@ -19,7 +19,8 @@ class StepResult:
 
     loss: float  # mean of the global batch
     updated: bool  # False: gradients or loss were not finite; weights and statistics are those of before the step
-    loss_scale: float  # of the next step
+    tried_scale: float  # loss scale of this step
+    next_scale: float
 
 
 class TrainStep:
@@ -47,6 +48,7 @@ class TrainStep:
             self.update = _UpdateFromSums(update, self.accumulate)
         needed = ranks > 1 or scaling.is_dynamic(scaler)
         self.share_statistics = SharedStatistics(network, ranks, scaling.is_dynamic(scaler)) if needed else None
+        self.loss_scale = float(scaler.scale_value.asnumpy())
 
     def __call__(self, micro_batches: Iterable[tuple[np.ndarray, np.ndarray]]) -> StepResult:
         """Train on float32 images (batch, 3, H, W) with their int32 classes, `accumulation` times."""
@@ -60,8 +62,8 @@ class TrainStep:
             loss, finite = self.update()
         if self.share_statistics is not None:
             self.share_statistics(finite)
-        scale = float(self.scaler.scale_value.asnumpy())
-        return StepResult(float(loss.asnumpy()), bool(finite.asnumpy()), scale)
+        tried, self.loss_scale = self.loss_scale, float(self.scaler.scale_value.asnumpy())
+        return StepResult(float(loss.asnumpy()), bool(finite.asnumpy()), tried, self.loss_scale)
 
 
 class _Gradients(nn.Cell):

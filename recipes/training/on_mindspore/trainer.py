@@ -48,7 +48,6 @@ class _Run(Loop):
     def __init__(self, task: Task, members: Group):
         super().__init__(task.options, task.sampling.steps_per_epoch, members.ranks)
         self.task, self.group = task, members
-        self.skipped = 0
         options = self.options
         self.network = task.network()
         schedule = Schedule(
@@ -98,11 +97,9 @@ class _Run(Loop):
         if result.updated:
             say(console.loss(epoch, step, result.loss))
             return
-        # A scale of 1 is no scale: what overflows without one is not finite to begin with.
-        if not scaling.is_dynamic(self.scaler) or result.loss_scale == 1.0:
+        if not scaling.is_dynamic(self.scaler):  # and so will not change
             raise LossNotFinite(console.not_finite(epoch, step))
-        self.skipped += 1
-        say(console.skipped(epoch, step, result.loss_scale, self.skipped))
+        self.skip(epoch, step, result.tried_scale, result.next_scale)
 
     def _resume(self) -> None:
         self.step = checkpoint.load(self.options.resume_from, self.state, self.task.facts())

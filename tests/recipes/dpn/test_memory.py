@@ -59,6 +59,14 @@ def test_a_batch_changes_what_is_kept_and_not_the_weights(batch, size, stride):
         assert several[name].passing == batch * layer.passing
 
 
+@given(accumulation=st.integers(2, 64))
+def test_sums_of_gradients_take_the_memory_of_the_parameters_once_more(accumulation):
+    one, several = by_name(), by_name(f"--accumulation={accumulation}")
+    for name, layer in one.items():
+        assert several[name].state_bytes == layer.state_bytes + 4 * layer.parameters
+        assert (several[name].kept, several[name].passing) == (layer.kept, layer.passing)
+
+
 def test_what_only_one_layer_at_a_time_needs_counts_once():
     every = layers(parse(Options, [], None), classes=21)
     always = sum(layer.state_bytes + layer.kept_bytes for layer in every)
@@ -81,7 +89,7 @@ def test_the_memory_of_a_recipe_is_the_estimate_for_its_options(name, recipes):
 
 def test_the_command_says_what_belongs_into_the_recipe(recipes):
     done = subprocess.run(
-        [sys.executable, recipes / "dpn" / "memory.py", "--dataset=/data/VOCdevkit/VOC2012"],
+        [sys.executable, recipes / "dpn" / "memory.py", "--dataset=/data/VOCdevkit/VOC2012", "--accumulation=16"],
         capture_output=True,
         text=True,
         timeout=60,
@@ -89,7 +97,7 @@ def test_the_command_says_what_belongs_into_the_recipe(recipes):
     assert done.returncode == 0
     written = (recipes / "dpn_paper_1p.yaml").read_text()
     assert done.stdout.endswith(written[written.index("\nmemory:\n") :])
-    assert re.search(r"^fc6 25x25x512x4096 +1,310,724,096 +14.7 GB", done.stdout, re.MULTILINE)
+    assert re.search(r"^fc6 25x25x512x4096 +1,310,724,096 +19.6 GB", done.stdout, re.MULTILINE)
 
 
 def test_the_command_tells_a_bad_option_in_one_line(recipes):
@@ -113,8 +121,8 @@ def test_preflight_refuses_the_papers_sizes_on_a_card_of_32_gb_and_says_which_la
     said = capsys.readouterr().out
     assert "refuse  node-001 device 0 (rank 0): the device has 32 GB\n" in said
     assert (
-        "  expected  121 GB for a rank, as the recipe says (memory): 105 GB local convolution 50x50, "
-        "14.8 GB fc6 25x25x512x4096, 959 MB the rest\n"
+        "  expected  126 GB for a rank, as the recipe says (memory): 105 GB local convolution 50x50, "
+        "19.6 GB fc6 25x25x512x4096, 1.05 GB the rest\n"
     ) in said
 
 

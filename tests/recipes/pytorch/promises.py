@@ -160,7 +160,7 @@ def a_step_that_overflows_leaves_no_trace_but_a_smaller_scale() -> None:
     before = trained.weights()
     result = trained.step(np.full((4, 3, 16, 16), np.inf, np.float32))
     assert not result.updated
-    assert result.loss_scale == 512.0
+    assert (result.tried_scale, result.next_scale) == (1024.0, 512.0)
     assert _same(trained.weights(), before)
 
 
@@ -183,6 +183,22 @@ def a_run_in_two_parts_ends_with_the_weights_of_one_in_one_go() -> None:
             code, rest = _run(**scaled, resume_from=saved)
             assert f"resumed from: {saved} step: 3\nweights sha256: {_digest(part)} step: 3" in rest
             assert _digest(rest) == _digest(said) != _digest(part)
+
+
+def a_checkpoint_is_evaluated_as_it_was_after_its_training() -> None:
+    with tempfile.TemporaryDirectory(suffix="of 'this' run") as folder:
+        code, trained = _run(checkpoint_dir=folder, image_size=8)
+        assert code == 0, trained
+        saved = f"{folder}/step_00000010.ckpt"
+        code, evaluated = _run(evaluate=saved, image_size=8, train_images=2, batch_size=2)
+        assert code == 0, evaluated
+        assert _digest(evaluated) == _digest(trained)
+        (line,) = re.findall(r"^Eval result: epoch 1, .*$", trained, re.MULTILINE)
+        assert evaluated.splitlines()[-1] == line
+        assert "step: 10, loss" not in evaluated
+        code, refused = _run(evaluate=saved, width=8)
+        assert (code, refused.count("error:")) == (2, 1), refused
+        assert "was written with width 4; this run has width 8" in refused
 
 
 def a_checkpoint_of_another_run_is_refused_and_nothing_is_loaded() -> None:

@@ -109,6 +109,42 @@ def test_a_checkpoint_of_another_combination_is_refused(
     assert f"{path}: was written with lr 0.3; this run has lr 0.1" in capsys.readouterr().err
 
 
+def test_a_checkpoint_from_beyond_the_last_step_is_refused_and_the_last_itself_is_evaluated(
+    sweep_script: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert sweep_script.main([*SMALL, "--epochs=2", "--checkpoint_every=12", f"--checkpoint_dir={tmp_path}"]) == 0
+    evaluation = lines(capsys, "Eval result: ")
+    path = tmp_path / "step_00000024.ckpt"
+    assert sweep_script.main([*SMALL, "--epochs=2", f"--resume_from={path}"]) == 0
+    assert lines(capsys, "Eval result: ") == evaluation
+    assert sweep_script.main([*SMALL, "--epochs=1", f"--resume_from={path}"]) == 2
+    said = capsys.readouterr()
+    assert "Eval result" not in said.out
+    assert f"{path}: is of step 24, and --epochs=1 end at step 12: raise --epochs" in said.err
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [("weights/bias1", None), ("velocity/bias1", None), ("weights/bias1", np.zeros(3)), ("weights/more", np.zeros(3))],
+)
+def test_a_checkpoint_with_other_arrays_is_refused(
+    sweep_script: ModuleType,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    found: np.ndarray | None,
+) -> None:
+    assert sweep_script.main([*SMALL, "--epochs=1", f"--checkpoint_dir={tmp_path}"]) == 0
+    path = tmp_path / "step_00000012.ckpt"
+    with np.load(path) as file:
+        arrays = {**{each: file[each] for each in file.files}, name: found}
+    with path.open("wb") as file:
+        np.savez(file, **{each: array for each, array in arrays.items() if array is not None})
+    assert sweep_script.main([*SMALL, "--epochs=2", f"--resume_from={path}"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{path}: parameter {name.replace('weights/', '').replace('velocity/', 'velocity of ')}: expected " in line
+
+
 @pytest.mark.parametrize("keep", [0, 100, -100])
 def test_a_damaged_checkpoint_is_refused(
     sweep_script: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str], keep: int

@@ -1,5 +1,6 @@
 """Images of a folder as mindspore.dataset reads them."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,14 +101,26 @@ def textured(tmp_path_factory) -> Path:
     return root
 
 
-def test_a_file_that_is_no_image_is_named(textured, tmp_path):
-    for path in textured.rglob("*.jpg"):
-        copy = tmp_path / path.relative_to(textured)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_bytes(path.read_bytes())
-    reads = reader(tmp_path)
+@pytest.fixture
+def one_file(textured, tmp_path, monkeypatch) -> tuple[Reader, Path]:
+    """What reads a folder, and one of its files, which rank 0 comes to in its last micro-batch."""
+    monkeypatch.chdir(tmp_path)  # MindSpore leaves a copy of what it cannot decode in the working directory
+    shutil.copytree(textured, tmp_path / "copy")
+    reads = reader(tmp_path / "copy")
     number = reads.sampling.micro_batches(2, 0)[-1][0]
-    broken = Path(reads.folder.dataset.train_files[number][0])
+    return reads, Path(reads.folder.dataset.train_files[number][0])
+
+
+def test_a_file_that_is_no_image_is_named(one_file):
+    reads, broken = one_file
     broken.write_bytes(b"no image")
     with pytest.raises(RecipeError, match=f"{broken.name}: cannot be read as an image"):
+        reads.train(rank=0)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP"])
+def test_a_file_that_mindspore_does_not_decode_is_named_whatever_it_is_called(kind, one_file):
+    reads, path = one_file
+    Image.new("RGB", (40, 50)).save(path, format=kind)
+    with pytest.raises(RecipeError, match=f"{path.name}: is a {kind} file, and MindSpore decodes JPEG, PNG and BMP"):
         reads.train(rank=0)

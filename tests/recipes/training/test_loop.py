@@ -54,6 +54,20 @@ def test_evaluations_come_as_often_as_asked_for_and_after_the_last_epoch():
         assert [each for each in run.done if "evaluated" in str(each)] == [f"evaluated {epoch}" for epoch in expected]
 
 
+def test_an_overflow_is_skipped_until_a_scale_of_1_has_been_tried(capsys):
+    run = Written()
+    run.skip(1, 7, tried=4.0, next_scale=2.0)
+    run.skip(1, 8, tried=2.0, next_scale=1.0)
+    assert capsys.readouterr().out.splitlines() == [
+        "epoch: 1 step: 7, overflow, step skipped, loss scale is 2.0, skipped so far: 1",
+        "epoch: 1 step: 8, overflow, step skipped, loss scale is 1.0, skipped so far: 2",
+    ]
+    for tried in (1.0, 0.5):
+        with pytest.raises(LossNotFinite, match="In epoch: 1 step: 9, loss is NAN or INF"):
+            run.skip(1, 9, tried, next_scale=0.5)
+    assert run.skipped == 2
+
+
 def test_nothing_is_saved_of_a_step_whose_loss_is_no_number():
     run = Written(epochs=1, fails_at=3, checkpoint_every=1)
     with pytest.raises(LossNotFinite):
