@@ -33,8 +33,8 @@ def target_of(text: str, *, force: bool) -> Target:
     """The file for a name that may have folders before it. Raises UsageError when it may not be written."""
     path = Path(text)
     file = path if path.suffix in (".yaml", ".yml") else path.with_name(f"{path.name}.yaml") if path.name else path
-    if not path.name:
-        raise UsageError(f"NAME is '{text}'", expected="a name such as my-model")
+    if not path.name or path.name.startswith((".", "-")):
+        raise UsageError(f"NAME is '{text}'", expected="a name such as my-model, with no . or - before it")
     if file.is_dir() or ((file.exists() or file.is_symlink()) and not force):
         raise UsageError("is there already", where=str(file), remedy="give another NAME, or --force to overwrite it")
     if not file.parent.is_dir():
@@ -53,7 +53,7 @@ def of_template(target: Target, framework: Framework) -> int:
 
 def of_recipe(target: Target, asked: str) -> int:
     """Another recipe under a new name: a shipped one with the folders that its script needs, a file as it is."""
-    from launcher.writing.companions import copy_companions
+    from launcher.writing.companions import copy_companions, refuse_misfits
     from launcher.writing.from_recipe import retouched
     from launcher.writing.shipped import find_recipe
 
@@ -62,6 +62,8 @@ def of_recipe(target: Target, asked: str) -> int:
     home = source.absolute().parent
     text = read_text(source, kind="a recipe", most=_LARGEST_RECIPE)
     comes_along = is_shipped and not recipe.script.startswith(("/", "..", "~"))
+    if comes_along and home != target.folder:
+        refuse_misfits(home, recipe.script, target.folder)
     _write(target, retouched(text, recipe, target.name, target.folder, moves_script=not comes_along))
     tell(f"wrote {target.file}, from {source}")
     if comes_along and home != target.folder:
@@ -94,10 +96,12 @@ def of_script(target: Target, script: Path, given: Sequence[str] | None, framewo
 
 
 def _text_of(path: str) -> str | None:
-    """The text of a file that a script names; None for one that cannot be read."""
+    """The text of a file that a script names; None for one that cannot be read, or is a device or a pipe."""
     try:
+        if not Path(path).is_file():
+            return None
         return read_text(Path(path), kind="a script", most=_LARGEST_SCRIPT)
-    except SpecError:
+    except (SpecError, OSError, ValueError):
         return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ from launcher.logs.sources.sayings import said_in
 from launcher.runs.store import RunDirectory
 
 STREAM: Final = "-"
+_MOST_REASONS: Final = 3  # why nothing was read
 
 
 def diagnose_path(path: Path) -> Verdict:
@@ -34,6 +36,13 @@ def diagnose_path(path: Path) -> Verdict:
         return _of_folder(path, str(path))
     if not path.exists():
         raise UsageError("there is no such file or folder", where=str(path))
+    if not path.is_file():  # a pipe would be waited for
+        raise UsageError(
+            "it is neither a file nor a folder",
+            where=str(path),
+            expected="a folder, an archive or a log",
+            remedy=f"npu-launch diagnose - < {shlex.quote(str(path))} reads what comes on a pipe",
+        )
     if is_archive(path):
         with unpacked(path) as folder:
             return _of_folder(folder, str(path))
@@ -67,6 +76,14 @@ def _run_in(folder: Path) -> RunDirectory | None:
 
 
 def _told(name: str, found: Diagnosis) -> Verdict:
+    """Raises UsageError where there was something, and nothing of it could be read: that is not without a fault."""
+    if found.notes and not found.counts.bytes and not found.findings:
+        raise UsageError(
+            f"nothing was read: {'; '.join(found.notes[:_MOST_REASONS])}",
+            where=name,
+            expected="logs that can be read, or an archive of them",
+            remedy="copy it again, or unpack what can be saved and name the folder",
+        )
     return verdict(Subject(kind="logs", name=name), with_upgrades(found, Context()), rulebook())
 
 

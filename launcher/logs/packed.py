@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import re
 from pathlib import Path
 
 from launcher.logs.cutting import SUFFIX as CUT
@@ -12,6 +13,9 @@ from launcher.logs.gaps import GapReader, has_gap
 
 COMPRESSED = ".zst"
 """What the name of a log ends with besides once it is compressed."""
+
+ARCHIVE = re.compile(r"(.+?)(?:\.(?:tar|tgz|tbz2?|txz|tzst|zip)|\.tar\.(?:gz|bz2|xz|zst))", re.IGNORECASE)
+"""The name of an archive, in which other files are; its first group is what it is called without its ending."""
 
 _BUFFER = 1 << 20
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Final, NamedTuple, cast
 
-# What `re` and hyperscan read differently: the ends of the text, `{,3}`, `[:alpha:]`, flags turned off, and letters of
-# more than one byte.
-_ONLY_FOR_RE: Final = re.compile(r"\\[AZ]|\{,|\[:|\(\?[a-zA-Z]*-|[^\x00-\x7f]")
+# What `re` and hyperscan read differently: the ends of the text, `{,3}`, `[:alpha:]`, flags turned off, conditions, and
+# letters of more than one byte.
+_ONLY_FOR_RE: Final = re.compile(r"\\[AZ]|\{,|\[:|\(\?[a-zA-Z]*-|\(\?\(|[^\x00-\x7f]")
 # An expression that stands for one text: no characters that mean anything but themselves, unless they are escaped.
 _PLAIN: Final = re.compile(r"(?:[\x20-\x7e](?<![\\.^$*+?{}\[\]|()])|\\[!-/:-@\[-`{-~ ])+")
 _ESCAPED: Final = re.compile(r"\\(.)")
@@ -75,7 +77,7 @@ def database(searches: Sequence[re.Pattern[bytes]], patterns: Sequence[Pattern])
             return False
         return True
 
-    known = [index for index in everything if patterns[index].literal or not _ONLY_FOR_RE.search(patterns[index].text)]
+    known = [index for index in everything if patterns[index].literal or _is_read_alike(searches[index])]
     if not known:
         return None, everything
     try:
@@ -83,3 +85,17 @@ def database(searches: Sequence[re.Pattern[bytes]], patterns: Sequence[Pattern])
     except hyperscan.error:
         known = [index for index in known if is_known(index)]
     return scan_for(known) if known else None, sorted(set(everything).difference(known))
+
+
+def _is_read_alike(search: re.Pattern[bytes]) -> bool:
+    """Whether hyperscan finds an expression wherever `re` does, and in the same line.
+
+    It tells where a match ends: of one that has no characters this is the end of one line and the beginning of another.
+    """
+    return not _ONLY_FOR_RE.search(search.pattern.decode()) and _least_width(search) > 0
+
+
+def _least_width(search: re.Pattern[bytes]) -> int:
+    """Bytes that a match has at least; what only looks around has none. Nothing public tells that."""
+    parser = import_module("re._parser" if sys.version_info >= (3, 11) else "sre_parse")
+    return int(parser.parse(search.pattern, search.flags & re.IGNORECASE).getwidth()[0])

@@ -44,25 +44,35 @@ def trim_folder(folder: Path, most: int) -> int:
     return sum(_cut_down(file.path) for file in chosen)
 
 
-def superfluous(files: Sequence[Rotated], excess: int, has_errors: Callable[[Rotated], bool]) -> Iterator[Rotated]:
+def superfluous(
+    files: Sequence[Rotated], excess: int, has_errors: Callable[[Rotated], bool | None]
+) -> Iterator[Rotated]:
     """The files to do without so that so many bytes less are stored, as far as possible.
 
     First go those without errors, the oldest first, then those with errors, the latest first; the newest file of a log,
-    which is written to, stays, and so does the first one with errors.
+    which is written to, stays, and so does the first one with errors. `has_errors` says None when there is no time left
+    to look: files of which that is not known stay, and so do those with errors, unless nothing else could go.
     """
     by_log: defaultdict[str, list[Rotated]] = defaultdict(list)
     for file in files:
         by_log[file.log].append(file)
     newest = {max(its, key=lambda file: file.begun) for its in by_log.values()}
     telling: list[Rotated] = []
+    has_begun = False
     for file in sorted(files, key=lambda file: file.begun):
         if excess <= 0:
             return
         if file in newest or file.stored <= _SMALL:
             continue
-        if has_errors(file):
+        tells = has_errors(file)
+        if tells is None and has_begun:
+            return
+        if tells is None:
+            break
+        if tells:
             telling.append(file)
             continue
+        has_begun = True
         excess -= file.stored
         yield file
     first = {file.log: file for file in reversed(telling)}
@@ -91,12 +101,15 @@ def _below(folder: Path) -> tuple[list[Rotated], int]:
     return files, total
 
 
-def _has_errors(path: Path, deadline: float) -> bool:
+def _has_errors(path: Path, deadline: float) -> bool | None:
+    """Whether a file tells of errors; None when that is not known in time. One that cannot be read may do so."""
     try:
         with path.open("rb") as file:
-            return any(error_places(file, os.fstat(file.fileno()).st_size, 1, deadline))
+            if any(error_places(file, os.fstat(file.fileno()).st_size, 1, deadline)):
+                return True
     except OSError:
-        return False
+        return True
+    return None if time.monotonic() >= deadline else False
 
 
 def _cut_down(path: Path) -> int:

@@ -137,7 +137,8 @@ class Scanner:
         """The same for the patterns that hyperscan does not know."""
         if self._slow:
             begin = 0
-            for line in block.split(b"\n"):
+            lines = block.split(b"\n")
+            for line in lines if lines[-1] else lines[:-1]:
                 for index, search in self._slow:
                     if match := search(line):
                         yield index, begin + match.end()

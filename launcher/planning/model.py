@@ -129,7 +129,7 @@ class LaunchPlan(_Value):
     grace: float = Field(description="Seconds between SIGTERM and SIGKILL.")
     lease: float = Field(description="Seconds that ranks may run without a word from the supervisor.")
     log_limit: int | None = Field(
-        default=None, description="Bytes that the log of a rank or service may take; the middle of a longer one goes."
+        default=None, description="Bytes that the log of a rank or service may take, and CANN's logs of a rank as many."
     )
     prewarm: bool = Field(description="Whether ranks are forked from a process that has imported the framework.")
     resume_from: str | None = Field(description="The checkpoint that all ranks go on from.")

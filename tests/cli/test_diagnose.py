@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -143,6 +144,34 @@ def test_what_there_is_not_is_an_error_that_says_so(tmp_path: Path, author: Auth
     (tmp_path / "x.log").write_text("fine\n")
     code, _, err = command("diagnose", tmp_path / "x.log", "--attempt", "1")
     assert (code, "--attempt is of a run" in err) == (2, True)
+
+
+@pytest.mark.parametrize("name", ["logs.tar.gz", "rank_0.log.gz"])
+def test_what_cannot_be_read_is_an_error_and_not_without_a_fault(tmp_path: Path, command: Any, name: str) -> None:
+    folder = tmp_path / "sent"
+    folder.mkdir()
+    (folder / name).write_text("no gzip at all\n")
+    for path in (folder, folder / name):
+        code, out, err = command("diagnose", path)
+        assert (code, out, name in err, "nothing was read" in err) == (2, "", True, True)
+
+
+def test_archives_in_a_folder_are_told_of(tmp_path: Path, command: Any) -> None:
+    (tmp_path / "worker_0.log").write_text(OOM)
+    for name in ("more.zip", "node-1/logs.tar.gz"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"PK")
+    code, out, _ = command("diagnose", tmp_path, "--json")
+    assert (code, json.loads(out)["cause"]) == (0, "device_oom")
+    assert (
+        "more.zip and 1 more: an archive was not looked into; unpack it, or name it alone" in json.loads(out)["notes"]
+    )
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path, command: Any) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    code, _, err = command("diagnose", tmp_path / "pipe")
+    assert (code, "it is neither a file nor a folder" in err) == (2, True)
 
 
 def test_explain_shows_findings_with_file_and_line_and_every_suggestion(author: Author, command: Any) -> None:

@@ -73,6 +73,8 @@ def test_hosts_whose_clocks_differ_are_merged_by_one_clock(capsys: pytest.Captur
         (("--source", "plog,stdout", "--host", "node-b", "--level", "warning"), ["slow", "507011", "done"]),
         (("--grep", "(?i)ERROR CODE \\d+"), ["to 4", "to 3"]),
         (("--grep", "connect", "-n", "1"), ["to 3"]),
+        (("--grep", "^(?!.*connect)", "-n", "2"), ["done", "at a.cc"]),
+        (("--grep", "", "-n", "2"), ["to 3", "at a.cc"]),
         (("--level", "error"), ["to 4", "done", "to 3", "at a.cc"]),
         (("--since", "2026-01-01 00:00:21", "--until", "2026-01-01T00:00:21"), ["to 4", "done"]),
         (("--first-error",), ["to 4", "done", "to 3", "at a.cc"]),

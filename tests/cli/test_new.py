@@ -78,6 +78,64 @@ def test_a_recipe_of_ones_own_leads_to_the_same_files(tmp_path: Path) -> None:
     assert os.path.normpath(new.script_path) == os.path.normpath(old.script_path)
 
 
+def test_a_recipe_that_a_script_became_leads_to_the_same_files_from_elsewhere(tmp_path: Path) -> None:
+    home = tmp_path / "jobs"
+    (home / "conf").mkdir(parents=True)
+    (home / "train.py").write_text("import torch\n")
+    (home / "run.sh").write_text(
+        "export CONF=$PWD/conf.yaml\nfor i in 0 1; do python train.py --c $PWD/conf --k '}' & done\n"
+    )
+    assert main(["new", "jobs/old", "--from-script", "jobs/run.sh"]) == ExitCode.OK
+    (tmp_path / "other").mkdir()
+    assert main(["new", "other/new", "--from", "jobs/old.yaml"]) == ExitCode.OK
+    old, new = (plan(load_recipe(Path(name)), CPUS).ranks for name in ("jobs/old.yaml", "other/new.yaml"))
+    for before, after in zip(old, new, strict=True):
+        assert os.path.normpath(after.cwd) == os.path.normpath(before.cwd) == str(home)
+        assert [word.replace("other/../", "") for word in after.argv] == list(before.argv)
+        assert after.env["CONF"].replace("other/../", "") == before.env["CONF"] == str(home / "conf.yaml")
+
+
+def test_other_places_of_a_recipe_come_along_as_well(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    Path("old.yaml").write_text(
+        "name: old\nframework: plain\nranks: 1\nscript: fit.sh\ncwd: work  # there\n"
+        'args: ["{recipe_dir}/a", "{rank}"]\nenv:\n  TEXT: |\n    {recipe_dir}/b\n  C: d\n'
+        'checkpoint: {dir: "{recipe_dir}/ckpt/{rank}", resume_arg: r}\n'
+    )
+    assert main(["new", "sub/new", "--from", "old.yaml"]) == ExitCode.OK
+    assert Path("sub/new.yaml").read_text() == (
+        "name: new\nframework: plain\nranks: 1\nscript: ../fit.sh\ncwd: ../work  # there\n"
+        'args: ["{recipe_dir}/../a", "{rank}"]\nenv:\n  TEXT: "{recipe_dir}/../b\\U0000000a"\n  C: d\n'
+        'checkpoint: {dir: "{recipe_dir}/../ckpt/{rank}", resume_arg: r}\n'
+    )
+
+
+def test_a_folder_of_ones_own_that_is_no_copy_is_no_companion(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("training").mkdir()
+    Path("training/mine.py").write_text("")
+    assert main(["new", "mine", "--from", "resnext_8p"]) == ExitCode.USAGE
+    said = capsys.readouterr().err
+    assert "training: is there already, and has no " in said
+    assert "write to another folder" in said
+    assert [str(path) for path in sorted(Path().rglob("*"))] == ["training", "training/mine.py"]
+
+
+@pytest.mark.parametrize("name", ["..", "...", "-x", "jobs/-x", ".yaml"])
+def test_a_name_that_hides_or_looks_like_an_option_is_refused(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("jobs").mkdir()
+    assert main(["new", "--", name]) == ExitCode.USAGE
+    assert f"NAME is '{name}'" in capsys.readouterr().err
+    assert list(Path().rglob("*")) == [Path("jobs")]
+
+
+def test_a_pipe_that_a_script_reads_is_not_opened() -> None:
+    os.mkfifo("env.sh")
+    os.mkfifo("train.py")
+    Path("run.sh").write_text("source ./env.sh\nbash ./env.sh\npython train.py\n")
+    assert main(["new", "job", "--from-script", "run.sh"]) == ExitCode.OK
+    assert "env.sh" in Path("job.yaml").read_text()
+
+
 def test_a_name_that_no_recipe_has_is_refused_with_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["new", "mine", "--from", "resnext_8"]) == ExitCode.USAGE
     assert "did you mean resnext_8p?" in capsys.readouterr().err

@@ -10,7 +10,10 @@ import pytest
 from launcher.diagnose.diagnosing import diagnose_files, diagnose_run
 from launcher.diagnose.finding import Category, Confidence
 from launcher.diagnose.loading import rulebook
+from launcher.diagnose.retry import retry
 from launcher.diagnose.root import UNKNOWN, Order, RootCause
+from launcher.diagnose.verdict import Subject
+from launcher.diagnose.wording import verdict
 from launcher.logs.record import LogFile, Source
 from launcher.runs.events import ClockMeasured, Event, FaultSeen, Trouble, TroubleFound
 from tests.diagnose.scenarios import said
@@ -63,8 +66,8 @@ def test_a_signal_alone_tells_the_cause(code: int, cause: str, tmp_path: Path) -
         (137, "worker_killed", Confidence.LOW, "where SIGKILL ended"),
         (139, "native_crash", Confidence.MEDIUM, "where SIGSEGV ended"),
         (134, "native_crash", Confidence.MEDIUM, "where SIGABRT ended"),
-        (127, "path_invalid", Confidence.LOW, "a command that is not found"),
-        (126, "path_permission_denied", Confidence.LOW, "may not be executed"),
+        (127, "command_not_found", Confidence.LOW, "a command that is not found"),
+        (126, "command_not_executable", Confidence.LOW, "may not be executed"),
         (143, UNKNOWN, Confidence.LOW, "no rule knows why"),
     ],
 )
@@ -77,11 +80,21 @@ def test_an_exit_code_without_a_line_says_what_a_shell_means_by_it_and_no_more(
     assert f"code {code}" in root.why and words in root.why
 
 
+def test_a_command_that_is_not_found_has_its_own_fix_and_no_word_on_another_try(tmp_path: Path) -> None:
+    job = Job().starts()
+    diagnosis = diagnose_run(run_of(job, tmp_path, [exited(job, 6, 42, 127), *stopped(job, 6)]), 1, rulebook())
+    found = verdict(Subject(kind="run", name="job-7f3a", attempt=1), diagnosis, rulebook())
+    assert (found.title, found.title_zh) == ("a command is not found", "找不到命令")
+    assert [each.id for each in diagnosis.suggestions] == ["command_on_path"]
+    assert found.retry is None
+    assert retry("command_not_found", Category.ENVIRONMENT, Confidence.MEDIUM) is not None
+
+
 @pytest.mark.parametrize(
     ("code", "line", "cause"),
     [
-        (127, "/bin/sh: 1: prepare: not found", "path_invalid"),
-        (126, "bash: ./msame: cannot execute binary file: Exec format error", "path_permission_denied"),
+        (127, "/bin/sh: 1: prepare: not found", "command_not_found"),
+        (126, "bash: ./msame: cannot execute binary file: Exec format error", "command_not_executable"),
     ],
 )
 def test_what_a_shell_says_of_its_command_is_the_cause_where_the_exit_code_says_so_too(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from launcher.logs.rotated import Rotated, superfluous, trim_folder
+from launcher.logs.rotated import Rotated, _has_errors, superfluous, trim_folder
 from launcher.logs.sources import recognise
 
 SIZE = 100_000
@@ -53,6 +54,24 @@ def test_files_with_errors_go_last_and_the_first_of_them_never(tmp_path: Path) -
     assert left() == [1, 3, 5]
     trim_folder(tmp_path, 0)
     assert left() == [1, 5]
+
+
+@pytest.mark.parametrize(
+    ("tells", "gone"),
+    [
+        ((False, True, None, None, None, False), [0]),  # the rest waits for the next turn
+        ((True, True, None, None, None, False), [1]),  # something has to go, and of the others nothing is known
+        ((None, None, None, None, None, False), []),
+    ],
+)
+def test_files_that_there_was_no_time_to_look_at_stay(tells: Sequence[bool | None], gone: list[int]) -> None:
+    made = [Rotated(Path(str(begun)), "a", begun, SIZE) for begun in range(len(tells))]
+    assert [file.begun for file in superfluous(made, 10 * SIZE, lambda file: tells[file.begun])] == gone
+
+
+def test_a_file_counts_as_free_of_errors_only_when_all_of_it_was_looked_at(tmp_path: Path) -> None:
+    assert _has_errors(write(tmp_path, "plog-7_1.log"), deadline=0.0) is None
+    assert _has_errors(tmp_path / "unreadable", deadline=0.0)
 
 
 def test_a_link_is_not_followed(tmp_path: Path) -> None:

@@ -185,6 +185,14 @@ def test_a_log_that_was_compressed_reads_as_it_did(tmp_path: Path, kind: str) ->
         assert last_lines([log], selection, 7)[0][0][1].texts == last_lines([plain], selection, 7)[0][0][1].texts
 
 
+@pytest.mark.parametrize(("text", "found"), [("", 4), ("^", 4), ("a|", 4), ("^(?!rank)", 3), ("^$", 1), (r"\b", 3)])
+def test_an_expression_that_can_match_nothing_finds_every_line_that_re_does(
+    tmp_path: Path, text: str, found: int
+) -> None:
+    log = log_of(tmp_path, b"rank 0\n\nstep 1\n" + written([(0, 0, True)]))
+    assert len(chosen(log, Selection(Scanner([Pattern(text, literal=False)])))) == found
+
+
 def test_a_log_that_is_gone_has_no_lines(tmp_path: Path) -> None:
     part = Part(LogFile(tmp_path / "none", "none", Source.STDOUT), 10, 0.0)
     assert chosen(Log((part,)), Selection()) == []

@@ -28,7 +28,8 @@ CHECKS = {kind: Draft202012Validator(schema) for kind, schema in SCHEMAS.items()
 BEYOND = re.compile(
     "runs backwards|stands for|is no IP address|neither an IP|cannot name a folder|there is no|which is no host of|"
     "leaves no host|says no devices|does not have|has chips of|devices at most|go from 0|a second time| again, which |"
-    "an ip of their own|the policy is never|which comes with several chips|form no gang|soc is missing"
+    "an ip of their own|the policy is never|which comes with several chips|form no gang|soc is missing|"
+    "no container beside"
 )
 recipe_values = damaged(
     some(

@@ -15,12 +15,12 @@ from launcher.errors import InfrastructureError, NpuLaunchError, UsageError
 from launcher.logs.archives.limits import Limits, Room
 from launcher.logs.archives.members import BLOCK, DAMAGED, Member, can_be_read, members
 from launcher.logs.archives.streams import Content
+from launcher.logs.packed import ARCHIVE
 from launcher.logs.sources.walking import files_below
 
 _PIECE = 1 << 20  # bytes
 _MOST_FOLDERS = 64  # in one name
 _LEFT_FREE = 1 << 30  # bytes of disk that stay free
-_WITHIN = re.compile(r"(.+?)(?:\.(?:tar|tgz|tbz2?|txz|tzst|zip)|\.tar\.(?:gz|bz2|xz|zst))", re.IGNORECASE)
 _LOGS = (".bz2", ".xz")  # compressed logs; others are read as they lie
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
@@ -64,7 +64,7 @@ def _private(path: str, flags: int) -> int:
 
 def _place_of(inner: Path) -> Path | None:
     """The folder that an archive within another one is unpacked to; None when it stays as it is."""
-    match = _WITHIN.fullmatch(inner.name)
+    match = ARCHIVE.fullmatch(inner.name)
     if match is None and inner.suffix.lower() not in _LOGS:
         return None
     place = inner.with_name(match[1]) if match else inner.with_suffix("")

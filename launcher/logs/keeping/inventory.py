@@ -61,6 +61,11 @@ def record_size(run: RunDirectory) -> int:
         return 0
 
 
+def has_live_shim(run: RunDirectory) -> bool:
+    """Whether a shim looks after ranks of a run on this host."""
+    return any(is_held(lock) for lock in run.path.glob(_SHIM_LOCKS))
+
+
 def _parts(known: Collection[str]) -> list[RunDirectory]:
     """What other hosts' runs have on this one: folders that a shim has written to, and that are none of `known`."""
     found = {path.parents[2].name: path.parents[2] for path in (home() / "runs").glob(f"*/{_SHIM_LOCKS}")}
@@ -81,6 +86,8 @@ def _found(run: RunDirectory, now: float) -> Found:
     at = pointed_at(run)
     if at is not None and not at.is_here and at.machine is not None:
         return _held(found, f"it lives on host {at.host}, which shares this folder")
+    if at is not None and not at.is_here and _is_mere_note(found):
+        return _held(found, f"it is a note of a run that lives on host {at.host}")
     if (at is not None and not at.is_here) or (run.path / _MIRROR).exists() or not run.layout.events.exists():
         return _left(found, now)
     try:
@@ -90,10 +97,16 @@ def _found(run: RunDirectory, now: float) -> Found:
     return _judged(found, state, now)
 
 
+def _is_mere_note(found: Found) -> bool:
+    """Whether there is little more than where a run lives, without which nobody here finds it, and it may be alive."""
+    has_copy = (found.directory.path / _MIRROR).exists()
+    return not has_copy and not any(each.kind is Kind.LOG for each in found.belongings)
+
+
 def _left(found: Found, now: float) -> Found:
     """What a run that lives elsewhere has left here. Nobody here knows how it ended: it is kept like a failed one."""
     run = found.directory
-    if run.is_supervised() or any(is_held(lock) for lock in run.path.glob(_SHIM_LOCKS)):
+    if run.is_supervised() or has_live_shim(run):
         return _held(found, "it is alive")
     written = _last_written(found.belongings)
     if now - written < GRACE:

@@ -14,7 +14,7 @@ from launcher.errors import InfrastructureError
 from launcher.logs.keeping.belongings import Belonging, Kind
 from launcher.logs.keeping.deciding import Action, Decision, decide
 from launcher.logs.keeping.due import stamp
-from launcher.logs.keeping.inventory import CUT_TO, Found, inventory, record_size, to_cut
+from launcher.logs.keeping.inventory import CUT_TO, Found, has_live_shim, inventory, record_size, to_cut
 from launcher.logs.keeping.limits import Keep
 from launcher.logs.keeping.packing import PARTIAL, pack, pack_cut
 from launcher.logs.packed import COMPRESSED
@@ -69,7 +69,7 @@ def _do(found: Found, action: Action) -> bool:
     try:
         if not lock.try_acquire():
             return False
-        if record_size(run) != found.record_size:
+        if record_size(run) != found.record_size or (not found.lives_here and has_live_shim(run)):
             return False
         if action is Action.CUT:
             _each(to_cut(found.belongings), lambda path: pack_cut(path, CUT_TO))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from launcher.logs.packed import ARCHIVE
 from launcher.logs.record import LogFile, Source
 from launcher.logs.sources.hosts import host_above, host_folders
 from launcher.logs.sources.names import Named, named
@@ -64,6 +65,7 @@ def recognise(path: Path) -> Recognised:
     found, notes = placed(sights)
     files = in_streams(found)
     shown = {file.name for file in files}
+    notes += _of_archives(unknown)
     notes += [f"{file.name} is left out: the same log lies beside it" for file, _ in found if file.name not in shown]
     notes += [f"{_prefix(unread, folder) or './'} was not looked into: {why}" for unread, why in below.unread]
     if len(notes) > _MOST_NOTES:
@@ -102,6 +104,15 @@ def _worth_reading(known: dict[str, Named]) -> set[str]:
         parts if len(parts) <= _READ_PARTS else [*parts[: _READ_PARTS - 1], parts[-1]] for parts in streams.values()
     ]
     return {name for parts in chosen for name in parts if known[name].source or not _OTHER.fullmatch(Path(name).suffix)}
+
+
+def _of_archives(unknown: Sequence[str]) -> list[str]:
+    """A note of the archives among files that are no logs, if there are any."""
+    archives = [name for name in unknown if ARCHIVE.fullmatch(name)]
+    if not archives:
+        return []
+    more = f" and {len(archives) - 1} more" if len(archives) > 1 else ""
+    return [f"{archives[0]}{more}: an archive was not looked into; unpack it, or name it alone"]
 
 
 def _by_contents(path: Path, said: Said) -> Source | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
@@ -30,7 +31,7 @@ class FloodWatch:
         self._spared = spared
         self._limit: int | None = None
         self._logs: dict[str, str] = {}  # path to whose it is
-        self._told: set[str] = set()  # paths of which people know
+        self._told: set[str] = set()  # what people know of: paths, and those with a problem
         self._folder = ""
         self._trimmer: Child | None = None
         self._trimmed = ""  # path
@@ -60,14 +61,17 @@ class FloodWatch:
         """A child of the shim that is no part of an attempt has ended; whether it was the trimmer."""
         if self._trimmer is None or pid != self._trimmer.pid:
             return False
-        problem = self._trimmer.take_exec_error() or (os.strerror(code) if code > 0 else "")
+        problem = self._trimmer.take_exec_error() or (_why(code) if code > 0 else "")
         self._trimmer = None
         path, whose = self._trimmed, self._logs.get(self._trimmed, self._trimmed)
         told = f"{whose} has written more than {_size(self._limit or 0)} (log_limit)"
         what = f"the oldest of {path}" if os.path.isdir(path) else f"the middle of {path}"
+        if path in self._logs:
+            self._logs[path] = self._logs.pop(path)  # the others come first next time
         if problem:
-            self._logs.pop(path, None)
-            self._tell(path, f"{told}, and {what} cannot be freed: {problem}; it may fill the disk")
+            if not os.path.isdir(path):  # in a folder CANN begins other files, of which some may be freed
+                self._logs.pop(path, None)
+            self._tell(f"{path} {problem}", f"{told}, and {what} cannot be freed: {problem}; it may fill the disk")
         elif code == 0:
             self._looked = 0.0  # there may be another
             self._tell(path, f"{told}: {what} is left out")
@@ -111,9 +115,17 @@ def _stored(path: str, *, in_folder: bool) -> int:
 
 
 def _stored_in(entry: os.DirEntry[str]) -> int:
-    if entry.is_dir(follow_symlinks=False):
-        return _stored(entry.path, in_folder=True)
-    return entry.stat(follow_symlinks=False).st_blocks * _BLOCK
+    try:
+        if entry.is_dir(follow_symlinks=False):
+            return _stored(entry.path, in_folder=True)
+        return entry.stat(follow_symlinks=False).st_blocks * _BLOCK
+    except OSError:
+        return 0  # it has just gone, as CANN's oldest do
+
+
+def _why(code: int) -> str:
+    """What the exit code of a trimmer says."""
+    return "what is left has to stay" if code == errno.ENODATA else os.strerror(code)
 
 
 def _size(count: int) -> str:

@@ -19,9 +19,9 @@ from launcher.logs.keeping.limits import Keep
 from launcher.logs.keeping.packing import pack, pack_cut
 from launcher.logs.keeping.sweeping import plan_sweep, sweep
 from launcher.logs.packed import open_log
-from launcher.runs.pointer import At, move, point
+from launcher.runs.pointer import At, move, point, pointed_at
 from launcher.runs.record import Lock
-from launcher.runs.store import home
+from launcher.runs.store import RunDirectory, home
 from tests.cli.conftest import Author, WrittenRun
 
 DAY = 86400.0
@@ -116,16 +116,25 @@ def test_what_a_run_that_is_alive_has_on_a_host_is_not_touched(part: WrittenRun)
         lock.release()
 
 
-def test_a_note_of_where_a_run_lives_goes_by_its_age_and_keeps_the_latest_from_nothing(old: WrittenRun) -> None:
+def noted_elsewhere() -> RunDirectory:
+    """A run that lives on another host, of which this machine knows that alone."""
     at = At(host="node-1", python="python", home="/root/.npu-launch")
-    noted = point("noted-1a2b", "noted", time.time(), "name: noted\n", "name: one\n", at)
-    copy = noted.path / "mirror" / "events.jsonl"
-    copy.parent.mkdir()
-    copy.write_text("{}\n")
+    return point("noted-1a2b", "noted", time.time(), "name: noted\n", "name: one\n", at)
+
+
+def test_a_note_of_where_a_run_lives_stays_and_keeps_the_latest_from_nothing(old: WrittenRun) -> None:
+    noted = noted_elsewhere()
+    assert swept(Keep(0, DAY)) == {old.id: Action.REMOVE}
+    assert pointed_at(noted) is not None
+    assert len(list((home() / "runs").iterdir())) == 2  # with the latest that ran here
+
+
+def test_a_copy_of_a_record_goes_by_its_age_with_its_note(old: WrittenRun) -> None:
+    noted = noted_elsewhere()
+    (noted.path / "mirror.json").write_text("{}")
     assert swept(Keep(None, 60 * DAY)) == {old.id: Action.REMOVE}
     assert swept(Keep(None, 40 * DAY)) == {noted.id: Action.REMOVE}
     assert not noted.path.exists()
-    assert len(list((home() / "runs").iterdir())) == 1  # the latest that ran here
 
 
 def test_a_run_whose_record_cannot_be_read_is_not_touched(old: WrittenRun) -> None:
@@ -231,6 +240,23 @@ def test_a_run_that_was_started_again_since_it_was_looked_at_is_not_touched(
     monkeypatch.setattr(sweeping, "decide", and_it_starts_again)
     assert swept(NOTHING) == {}
     assert old.directory.rank_log(1, 0).exists()
+
+
+def test_what_a_shim_writes_to_since_it_was_looked_at_is_not_touched(
+    part: WrittenRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = Lock(part.directory.shim_lock("node-b"))
+
+    def and_a_shim_starts(runs: Sequence[KeptRun], keep: Keep, now: float) -> tuple[Decision, ...]:
+        assert lock.try_acquire()
+        return decide(runs, keep, now)
+
+    monkeypatch.setattr(sweeping, "decide", and_a_shim_starts)
+    try:
+        assert swept(Keep(None, 40 * DAY)) == {}
+    finally:
+        lock.release()
+    assert part.directory.path.exists()
 
 
 def test_two_sweeps_do_not_meet(old: WrittenRun) -> None:
