@@ -6,9 +6,13 @@ import ast
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
+from typing import Final
 
 from launcher.errors import UsageError
+
+_NOT_COPIED: Final = ("__pycache__", ".*")
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,22 @@ def companions(home: Path, script: str) -> list[str]:
     return found
 
 
+def refuse_misfits(home: Path, script: str, target: Path) -> None:
+    """Raise UsageError where one of these folders is another's: what is there lacks files that the recipe needs."""
+    for name in companions(home, script):
+        if not (target / name).exists():
+            continue
+        missing = [file for file in _files(home / name) if not (target / name / file).is_file()]
+        if missing:
+            more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+            raise UsageError(
+                f"is there already, and has no {missing[0]}{more}, which the recipe needs",
+                where=str(target / name),
+                expected="none, or one that the recipe can use",
+                remedy="write to another folder: npu-launch new FOLDER/NAME",
+            )
+
+
 def copy_companions(home: Path, script: str, target: Path) -> Copied:
     """Copy these folders into another; one that is there already stays as it is. Raises UsageError."""
     new, kept = [], []
@@ -41,11 +61,17 @@ def copy_companions(home: Path, script: str, target: Path) -> Copied:
             kept.append(name)
             continue
         try:
-            shutil.copytree(home / name, target / name, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+            shutil.copytree(home / name, target / name, ignore=shutil.ignore_patterns(*_NOT_COPIED))
         except OSError as error:
             raise UsageError(f"cannot be copied: {error}", where=str(home / name)) from None
         new.append(name)
     return Copied(tuple(new), tuple(kept))
+
+
+def _files(folder: Path) -> list[Path]:
+    """What is copied of a folder, as seen from there."""
+    files = sorted(file.relative_to(folder) for file in folder.rglob("*") if file.is_file())
+    return [file for file in files if not any(fnmatch(part, not_) for part in file.parts for not_ in _NOT_COPIED)]
 
 
 def _imported(file: Path) -> Iterator[str]:

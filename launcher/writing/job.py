@@ -9,9 +9,11 @@ from typing import Final
 from launcher.errors import SpecError
 from launcher.specs import Framework, Rendezvous
 from launcher.writing.blanks import Blanks
+from launcher.writing.declared import declared_in
 from launcher.writing.frameworks import framework_of
 from launcher.writing.launch import Launch, Note
 from launcher.writing.leftovers import Leftovers
+from launcher.writing.options import guess
 from launcher.writing.owned import owned_by
 from launcher.writing.shell.course import GUESS
 from launcher.writing.shell.marks import is_known, real
@@ -46,6 +48,9 @@ def job_of(
     job = RanksTogether(reading, ranks, Blanks(reading, text))
     script, args, env, shown = job.script, job.args(), job.env(), job.blanks.text
     training = read(real(script)) if is_known(script) else None
+    declared = declared_in(training or "")
+    if guessed := guess(args, declared):
+        job.says(guessed)
     kind = framework or _framework(first.starter, framework_of(training, first.starter, env, args, text), job)
     has_table = kind is Framework.MINDSPORE and first.starter is Starter.PYTHON and "RANK_TABLE_FILE" in env
     rendezvous = Rendezvous.RANK_TABLE if has_table else Rendezvous.AUTO
@@ -63,6 +68,7 @@ def job_of(
         hosts=job.hosts,
         script=shown(script),
         args=tuple(map(shown, args)),
+        flags=declared.flags,
         env={key: shown(value) for key, value in env.items()},
         cwd=job.cwd and shown(job.cwd),
         python=first.python,

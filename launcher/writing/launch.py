@@ -30,8 +30,8 @@ class Launch:
     """A job, as a recipe can say it.
 
     Paths below `script`, `cwd` and in texts are absolute, those from where the shell script lies are marked so
-    (`shell.marks`). `cwd` is None for a folder of its own for each rank. `untranslated` is for somebody to look at,
-    `left` is what npu-launch does in its own way.
+    (`shell.marks`). `flags` are options of the training script that take no value, by name. `cwd` is None for a folder
+    of its own for each rank. `untranslated` is for somebody to look at, `left` is what npu-launch does in its own way.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Launch:
     hosts: int
     script: str
     args: tuple[str, ...]
+    flags: frozenset[str]
     env: Mapping[str, str]
     cwd: str | None
     python: str | None

@@ -12,7 +12,8 @@ from launcher.planning.environment import UNSET
 from launcher.writing.launch import Note
 from launcher.writing.shell.record import Invocation, Reading
 from launcher.writing.shell.text_commands import joined
-from launcher.writing.starts import program_of, start_of, unwrapped
+from launcher.writing.starts import program_of, start_of
+from launcher.writing.wrappers import unwrapped
 
 _SILENT: Final = frozenset({"sleep", "tee", "env", "printenv", "date", "echo", "printf", ":", "true"})
 _OF_FOLDERS: Final = frozenset({"mkdir", "rm", "cp", "touch", "ln", "mv"})

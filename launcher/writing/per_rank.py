@@ -27,8 +27,8 @@ def in_one(texts: Sequence[str], name: str) -> str | None:
 
 
 def _column(values: Sequence[str], placeholder: str) -> str | None:
+    """Numbers that are the ranks' own; those that count up from another (ports, seeds, 00) would end at the tenth."""
     if len(set(values)) == 1:
         return values[0]
-    before = values[0].removesuffix("0")
-    is_counted = all(value == f"{before}{rank}" for rank, value in enumerate(values))
-    return before + placeholder if is_counted else None
+    is_counted = all(value == str(rank) for rank, value in enumerate(values))
+    return placeholder if is_counted else None

@@ -89,7 +89,7 @@ def _body(launch: Launch, folder: Path) -> Iterator[str]:
         yield f"python: {flow(launch.python)}"
     if launch.cwd is not None:
         yield f"cwd: {flow(placed(launch.cwd))}"
-    yield from _mapping("args", as_options([placed(argument) for argument in launch.args]))
+    yield from _mapping("args", as_options([placed(argument) for argument in launch.args], launch.flags))
     yield from _mapping("env", {name: placed(value) for name, value in launch.env.items()})
     if launch.data:
         yield f"data: {flow([relocated(path, from_here) for path in launch.data])}  # on every host"

@@ -9,8 +9,14 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final
 
+from launcher.writing.shell.commands import SHELLS, text_for_shell
+from launcher.writing.shell.course import QUIET
+from launcher.writing.shell_texts import folder_from_here, read_shell_text, relative_to_here
+from launcher.writing.wrappers import unwrapped
+
 _PYTHON: Final = re.compile(r"python[0-9.]*")
 _DEFAULT_WORKERS: Final = 8  # of msrun (facts/env.md, section 3)
+_ONE_HOST: Final = "how many hosts is not known: 1 is assumed"
 
 
 class Starter(Enum):
@@ -49,6 +55,8 @@ def start_of(argv: Sequence[str]) -> Start | None:
     if not words:
         return None
     name = posixpath.basename(words[0])
+    if (text := text_for_shell(words)) is not None:
+        return _of_text(text, env)
     read = _STARTERS.get(name) or (_of_python if _PYTHON.fullmatch(name) else None)
     start = read(words) if read is not None else None
     return start and replace(start, env={**env, **start.env})
@@ -57,39 +65,37 @@ def start_of(argv: Sequence[str]) -> Start | None:
 def program_of(argv: Sequence[str]) -> Start | None:
     """The start of a program that is no Python: `./fit.sh`, `bash fit.sh`."""
     words, env = unwrapped(argv)
-    if len(words) > 1 and words[0] in ("bash", "sh") and not words[1].startswith("-"):
+    if len(words) > 1 and words[0] in SHELLS and not words[1].startswith("-"):
         words = words[1:]
         return Start(Starter.PROGRAM, words[0], tuple(words[1:]), env=env)
     is_path = bool(words) and "/" in words[0] and not words[0].startswith(("/bin/", "/usr/", "/sbin/"))
     return Start(Starter.PROGRAM, words[0], tuple(words[1:]), env=env) if is_path else None
 
 
-def unwrapped(argv: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-    """A command line without what only changes how it runs (nohup, taskset), and the variables that `env` sets."""
-    words, env = list(argv), {}
-    while words and (operands := _WRAPPERS.get(posixpath.basename(words[0]))) is not None:
-        is_env = words.pop(0) == "env"
-        valued, count = operands
-        while words and words[0].startswith("-"):
-            words[:] = words[2:] if words[0] in valued else words[1:]
-            if not valued and count and words:
-                break
-        words[:] = words[count:]
-        while is_env and words and "=" in words[0]:
-            name, _, env[name] = words.pop(0).partition("=")
-    return words, env
+def _is_start(argv: Sequence[str]) -> bool:
+    return start_of(argv) is not None
 
 
-# Options with a value, and operands before the command.
-_WRAPPERS: Final[Mapping[str, tuple[tuple[str, ...], int]]] = {
-    **dict.fromkeys(("nohup", "time", "exec", "setsid", "command", "stdbuf"), ((), 0)),
-    "env": (("-u", "-C"), 0),
-    "nice": (("-n",), 0),
-    "sudo": (("-u", "-g"), 0),
-    "numactl": (("-N", "-m", "-C", "-i", "-p"), 0),
-    "taskset": (("-c", "-p", "-cp"), 0),
-    "timeout": (("-s", "-k"), 1),
-}
+def _of_text(text: str, env: Mapping[str, str]) -> Start | None:
+    """The first start of a text that a shell is given; what else it does is remarked on."""
+    reading = read_shell_text(text, _is_start)
+    found = [(start, each) for each in reading.invocations if (start := start_of(each.argv)) is not None]
+    if not found:
+        return None
+    start, by = found[0]
+    remarks = [remark.what for remark in reading.remarks]
+    folder = folder_from_here(by.cwd)
+    if folder != ".":
+        remarks.append(f"goes to {folder} first: say it as cwd")
+    others = [each for each in reading.invocations if each is not by and each.argv[0] not in QUIET]
+    remarks += [f"does {each.place.source}, too, which is not done here" for each in others]
+    return replace(
+        start,
+        script=posixpath.normpath(posixpath.join(folder, start.script)),
+        args=tuple(map(relative_to_here, start.args)),
+        env={**env, **by.env, **start.env},
+        remarks=(*remarks, *start.remarks),
+    )
 
 
 def _of_python(words: list[str]) -> Start | None:
@@ -128,15 +134,18 @@ def _torchrun(words: list[str], python: str | None = None) -> Start | None:
         remarks.append(f"{script} is run as a module (-m): here its file is run")
         script = script.replace(".", "/") + ".py"
     nodes = options.get("nnodes", "1").split(":")
+    hosts = _count(nodes[-1])
     if len(nodes) > 1:
         remarks.append(f"{':'.join(nodes)} hosts, as many as there are: set restart.policy to elastic for that")
+    if not hosts:
+        remarks.append(_ONE_HOST)
     return Start(
         Starter.TORCHRUN,
         script,
         tuple(rest[1:]),
         python,
         per_host=_count(options.get("nproc_per_node", "1")),
-        hosts=_count(nodes[-1]) or 1,
+        hosts=hosts or 1,
         max_restarts=_count(options.get("max_restarts", "0")) or 0,
         logs=options.get("log_dir", ""),
         remarks=tuple(remarks),
@@ -153,18 +162,21 @@ def _msrun(words: list[str]) -> Start | None:
     workers = _count(options.get("worker_num", str(_DEFAULT_WORKERS)))
     local = _count(options.get("local_worker_num", str(_DEFAULT_WORKERS)))
     seconds = options.get("cluster_time_out", "")
+    hosts = -(-workers // local) if workers and local else None
     start = Start(
         Starter.MSRUN,
         rest[0],
         tuple(rest[1:]),
         per_host=local,
-        hosts=max(1, -(-workers // local)) if workers and local else 1,
+        hosts=hosts or 1,
         env={"MS_TOPO_TIMEOUT": seconds} if seconds else {},
         logs=options.get("log_dir", ""),
+        remarks=() if hosts else (_ONE_HOST,),
     )
     if _PYTHON.fullmatch(posixpath.basename(rest[0])):
         inner = _of_python(rest)
-        return inner and replace(start, script=inner.script, args=inner.args, python=inner.python)
+        remarks = (*start.remarks, *inner.remarks) if inner else ()
+        return inner and replace(start, script=inner.script, args=inner.args, python=inner.python, remarks=remarks)
     return start
 
 
@@ -182,10 +194,25 @@ def _mpirun(words: list[str]) -> Start | None:
             logs = values[0]
         elif option in ("H", "host", "hostfile", "machinefile", "rankfile", "rf"):
             remarks.append(f"its hosts ({' '.join(values)}): name them in a cluster spec")
+        elif option in ("wd", "wdir") and values:
+            remarks.append(f"its ranks run in {values[0]} (-{option}): say it as cwd")
+    if ":" in rest:
+        others = rest[rest.index(":") :]
+        rest = rest[: rest.index(":")]
+        remarks.append(f"starts other programs, too ({' '.join(others)}): only the first is here")
     inner = start_of(rest)
     if inner is None:
         return None
-    return replace(inner, starter=Starter.MPIRUN, per_host=ranks, env=env, logs=logs, remarks=tuple(remarks))
+    if inner.starter is not Starter.PYTHON:
+        remarks.append(f"each of its processes is a {inner.starter.value}, which starts ranks: ranks may be more")
+    return replace(
+        inner,
+        starter=Starter.MPIRUN,
+        per_host=ranks,
+        env={**env, **inner.env},
+        logs=logs or inner.logs,
+        remarks=(*remarks, *inner.remarks),
+    )
 
 
 _MPIRUN_VALUED: Final[Mapping[str, int]] = {

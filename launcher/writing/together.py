@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from launcher.specs.placeholders import PLACEHOLDERS, used
 from launcher.writing.blanks import Blanks
 from launcher.writing.launch import Note
 from launcher.writing.leftovers import copied_from, is_below
@@ -14,7 +15,8 @@ from launcher.writing.shell.course import GUESS
 from launcher.writing.shell.marks import is_known, labels
 from launcher.writing.shell.record import Invocation, Reading
 from launcher.writing.shell.text_commands import joined
-from launcher.writing.starts import Start, Starter, unwrapped
+from launcher.writing.starts import Start, Starter
+from launcher.writing.wrappers import unwrapped
 
 _PATH_LISTS: Final = ("PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "LIBRARY_PATH", "CPATH")
 _SIZES: Final = ("world_size", "rank_size", "group_size", "device_num")  # what scripts call the number of ranks
@@ -57,6 +59,8 @@ class RanksTogether:
         for remark in self._first.start.remarks:
             self.says(remark)
         argv = self._first.by.argv
+        for word in dict.fromkeys(word for text in (*argv, *self._first.by.env.values()) for word in used(text)):
+            self.says(f"{{{word}}} is the script's own, and is replaced in a recipe: by {PLACEHOLDERS[word]}")
         before = argv[: len(argv) - len(unwrapped(argv)[0])]
         self.left += [Note(self._first.by.place, what) for wrapper, what in _WRAPPERS.items() if wrapper in before]
         if "timeout" in before:

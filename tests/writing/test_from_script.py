@@ -130,6 +130,141 @@ def test_files_that_were_copied_are_found_where_they_come_from() -> None:
     assert launch.cwd is None
 
 
+@pytest.mark.parametrize(
+    ("word", "first"),
+    [("$((6000 + i))", "6000"), ("0$i", "00"), ("127.0.0.1:600$i", "127.0.0.1:6000"), ("card1$i", "card10")],
+)
+def test_numbers_that_count_up_from_another_than_zero_are_the_first_ranks_and_told(word: str, first: str) -> None:
+    """As `600{rank}` they would be wrong from the tenth rank on, and on the second of two hosts."""
+    launch = read(f"export RANK_SIZE=16\nfor i in {{0..7}}; do export P={word}; python t.py --p {word} & done")
+    assert (launch.ranks, launch.hosts) == (16, 2)
+    assert (launch.args, launch.env["P"]) == (("--p", first), first)
+    assert sum("different for each rank" in note.what for note in launch.untranslated) == 2
+
+
+@pytest.mark.parametrize(
+    ("line", "args", "env", "told"),
+    [
+        ("mpirun -n 8 -x A=1 env B=2 python -m train a", ("a",), {"A": "1", "B": "2"}, "run as a module"),
+        ("mpirun -n 8 python train.py a : -n 1 python eval.py b", ("a",), {}, "other programs, too (: -n 1 python"),
+        ("mpirun -n 8 -wdir /jobs python train.py a", ("a",), {}, "run in /jobs (-wdir): say it as cwd"),
+        ("mpirun -n 8 torchrun --nproc_per_node 2 train.py a", ("a",), {}, "ranks may be more"),
+        ("mpirun -n 8 bash -c 'python train.py a'", ("a",), {}, ""),
+        (
+            "mpirun -n 8 /bin/bash -o posix -ec 'export A=1; ./prep; python train.py --r=$OMPI_COMM_WORLD_RANK a'",
+            ("--r={rank}", "a"),
+            {"A": "1"},
+            "does ./prep, too",
+        ),
+        ("mpirun -n 8 bash -c 'cd sub && python train.py a'", ("a",), {}, "goes to sub first"),
+    ],
+)
+def test_what_mpirun_starts_is_read_whole(line: str, args: tuple[str, ...], env: dict[str, str], told: str) -> None:
+    launch = read(line)
+    assert (launch.ranks, PurePosixPath(launch.script).name) == (8, "train.py")
+    assert (launch.args, launch.env) == (args, env)
+    assert not told or [note.what for note in launch.untranslated if told in note.what]
+
+
+def test_a_text_for_another_shell_is_read_with_its_variables_arguments_and_folder() -> None:
+    launch = read('N=2\nA=1 bash -c "cd sub; for i in 0 1; do python train.py --n $N \\$0 \\$1 & done" x y')
+    assert (launch.ranks, launch.env, launch.args) == (2, {"A": "1"}, ("--n", "2", "x", "y"))
+    assert launch.script.endswith("/sub/train.py")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "torchrun --nnodes=$NNODES --nproc_per_node=8 t.py",
+        "python -m torch.distributed.run --nnodes $NNODES --nproc_per_node 8 t.py",
+        "msrun --worker_num=$WORKERS --local_worker_num=8 t.py",
+        "msrun --worker_num=$WORKERS --local_worker_num=8 python t.py",
+    ],
+)
+def test_a_number_of_hosts_that_is_not_known_is_told(line: str) -> None:
+    launch = read(line)
+    assert (launch.ranks, launch.hosts) == (8, 1)
+    assert "how many hosts is not known: 1 is assumed" in [note.what for note in launch.untranslated]
+
+
+def test_what_is_exported_all_together_is_given_to_the_ranks() -> None:
+    script = "A=0; set -ae; B=1; . ./env.sh; set +a; C=2; set -o allexport; D=3; set +o allexport; E=4; export -n B"
+    assert read(f"{script}\npython t.py", env__sh="F=5\n").env == {"F": "5", "D": "3"}
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "x=aaaaaaaaaa; for i in {1..60}; do x=$x$x; done",
+        "x=(a b c); for i in {1..60}; do x=(${x[@]} ${x[@]}); done",
+        "x=a; for i in {1..19}; do x=$x$x; done; for i in {1..4000}; do show $x; done",
+        "x=a; for i in {1..17}; do x=$x$x; done; y=${x//a/$x}",
+    ],
+)
+def test_a_script_whose_values_double_is_refused(script: str) -> None:
+    with pytest.raises(SpecError, match=r"larger than [0-9]+ MB"):
+        read(f"{script}; python t.py")
+
+
+def test_a_long_text_of_which_all_is_known_is_read_at_once() -> None:
+    text = "a" * 300_000
+    assert read(f"python t.py --x={text}").args == (f"--x={text}",)
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        "for i in {0..4000} {0..4000}",
+        "for ((i=0; i<5000; i++))",
+        "i=0; while [ $((i++)) -lt 5000 ]",
+        "for i in {0..99999999999999999}",
+    ],
+)
+def test_what_is_cut_off_is_told(loop: str) -> None:
+    launch = read(f"{loop}; do x=1; done\npython t.py")
+    assert any("is cut off after 4096" in note.what for note in launch.untranslated)
+
+
+def test_how_often_a_loop_over_very_many_numbers_runs_is_a_guess_and_told() -> None:
+    launch = read("for i in $(seq 5000); do python t.py & done")
+    assert launch.ranks == 8
+    assert any("8 times" in note.what for note in launch.untranslated)
+
+
+@pytest.mark.parametrize(
+    "training", ["p.add_argument('--use-amp', help='(no) value', action='store_true')", "DEFINE_bool('use-amp', True)"]
+)
+def test_an_argument_after_a_flag_of_the_training_script_is_no_value_of_it(training: str) -> None:
+    launch = read("python t.py --use-amp data/ --lr 0.1", t__py=training)
+    text = recipe_text(launch, "run.sh", Path("/lab"))
+    assert 'args: ["--use-amp", data/, "--lr", "0.1"]' in text
+    assert "is read as an option" not in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "training", "is_told"),
+    [
+        ("--use-amp data/", "import torch", True),
+        ("--lr 1 --use-amp data/ out/", "no Python (", True),
+        ("--use-amp data/", "p.add_argument('--use-amp', type=str)", False),
+        ("--data_dir data/", "", False),
+        ("--use-amp data/ --lr 1", "", False),
+        ("--use-amp=data/", "", False),
+        ("--epochs 90", "", False),
+    ],
+)
+def test_what_could_be_a_flag_is_told(arguments: str, training: str, is_told: bool) -> None:
+    points = list(open_points(read(f"python t.py {arguments}", t__py=training)))
+    assert ("  --use-amp data/ is read as an option with its value" in points) == is_told
+
+
+def test_braces_of_the_script_that_a_recipe_would_replace_are_told() -> None:
+    points = "\n".join(open_points(read("A={run_dir} python t.py --name 'x{rank}' --json '{\"a\": 1}'")))
+    assert "{rank} is the script's own, and is replaced in a recipe: by the rank" in points
+    assert "{run_dir} is the script's own" in points
+    assert points.count("script's own") == 2
+
+
 def test_what_differs_in_another_way_is_told() -> None:
     launch = read("for i in 0 1 2; do python train.py --port $((5000 + 7 * i)) & done")
     assert launch.args == ("--port", "5000")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import posixpath
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from launcher.errors import SpecError
 from launcher.writing.shell.arithmetic import NotKnown, as_number
 from launcher.writing.shell.conditions import Truth, tested
 from launcher.writing.shell.course import QUIET, Course, Left
-from launcher.writing.shell.marks import is_known, real, unknown
+from launcher.writing.shell.marks import is_known, only_label, real, unknown
 from launcher.writing.shell.parsing import is_name, parse, source, statements, takes_all_arguments
 from launcher.writing.shell.scope import Arguments
 from launcher.writing.shell.text_commands import joined, output_of
@@ -19,8 +21,21 @@ from launcher.writing.shell.text_commands import joined, output_of
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-_SHELLS: Final = frozenset({"bash", "sh"})
+SHELLS: Final = frozenset({"bash", "sh"})
 _TO_NOBODY: Final = frozenset({"", "null", "stderr", "stdout", "tty"})
+
+
+def text_for_shell(words: Sequence[str]) -> str | None:
+    """The commands of `bash -c 'commands'`; None for any other command line."""
+    if words and posixpath.basename(words[0]) in SHELLS:
+        before = ""
+        for option, word in pairwise(words[1:]):
+            if option.startswith("-") and not option.startswith("--") and "c" in option:
+                return word
+            if not option.startswith("-") and before != "-o":
+                break
+            before = option
+    return None
 
 
 class Commands:
@@ -44,7 +59,8 @@ class Commands:
             "test": lambda words, _: tested(words[1:]),
             "false": lambda _words, _node: False,
             **dict.fromkeys(("getopts", "read"), self._ask),
-            **dict.fromkeys((":", "true", "set", "shopt"), lambda _words, _node: True),
+            **dict.fromkeys((":", "true", "shopt"), lambda _words, _node: True),
+            "set": self._set,
             **dict.fromkeys(("exit", "return", "break", "continue"), self._leave),
         }
 
@@ -83,7 +99,7 @@ class Commands:
             return True
         if words[0] in ("echo", "printf") and output.removeprefix("/dev/") in _TO_NOBODY:
             return True
-        return self._other_script(words) or course.invoke(tuple(words), node, own, output)
+        return self._other_script(words, node, own) or course.invoke(tuple(words), node, own, output)
 
     def _define(self, node: Node) -> Truth:
         name, body = node.child_by_field_name("name"), node.child_by_field_name("body")
@@ -106,18 +122,28 @@ class Commands:
         finally:
             scope.arguments = outer
 
-    def _other_script(self, words: list[str]) -> Truth:
-        """Go through a script that this one runs, when it can be read; False when it cannot."""
-        if words[0] not in _SHELLS or len(words) < 2 or words[1].startswith("-"):
+    def _other_script(self, words: list[str], node: Node, own: Mapping[str, str]) -> Truth:
+        """Go through a script, or a text, that this one has a shell run, when it can be read; False when it cannot."""
+        if posixpath.basename(words[0]) not in SHELLS or len(words) < 2:
             return False
-        scope, path = self._course.scope, joined(self._course.scope.cwd, words[1])
-        text = self._read(real(path)) if is_known(path) else None
-        if text is None:
+        course, scope = self._course, self._course.scope
+        text = text_for_shell(words)
+        if text is not None:
+            zero, *given = words[words.index(text) + 1 :] or [words[0]]
+        else:
+            zero, given = joined(scope.cwd, words[1]), words[2:]
+        content = text if text is not None else self._read(real(zero)) if is_known(zero) else None
+        if content is None or only_label(content) is not None:
             return False
-        before = scope.copy()
-        scope.arguments = Arguments(path, tuple(words[2:]))
+        before, place = scope.copy(), course.place(node)
+        scope.arguments = Arguments(zero, tuple(given))
+        scope.variables |= own
+        scope.exported |= dict.fromkeys(own, place.line)
         with suppress(Left):
-            self._course.run(statements(parse(text)))
+            if text is not None:
+                course.text(text, place)
+            else:
+                course.run(statements(parse(content)))
         scope.become(before)
         return True
 
@@ -138,6 +164,15 @@ class Commands:
             target = self._course.words.look_up("OLDPWD")
         scope.variables["OLDPWD"] = scope.cwd
         scope.cwd = joined(scope.cwd, target)
+        return True
+
+    def _set(self, words: list[str], _: Node) -> Truth:
+        """`set -a`, after which each variable that is set is exported; other options change nothing here."""
+        for option, following in pairwise([*words[1:], ""]):
+            if option in ("--", "-"):
+                break
+            if option[:1] in ("-", "+") and ("a" in option or ("o" in option and following == "allexport")):
+                self._course.scope.exports_all = option.startswith("-")
         return True
 
     def _shift(self, words: list[str], _: Node) -> Truth:

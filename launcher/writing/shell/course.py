@@ -50,7 +50,7 @@ class Course:
 
     def __init__(self, scope: Scope, starts: Callable[[tuple[str, ...]], bool]) -> None:
         self.scope = scope
-        self.words = Words(scope, self._substitute)
+        self.words = Words(scope, self._substitute, self.remark)
         self.conditions = Conditions(self.words)
         self.invocations: list[Invocation] = []
         self.remarks: list[Remark] = []

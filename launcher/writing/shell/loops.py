@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 _MOST_TURNS: Final = 4096
+_CUT_OFF: Final = f"is cut off after {_MOST_TURNS} turns"
 
 
 class Loops:
@@ -42,8 +43,12 @@ class Loops:
             listed = list(map(str, range(GUESS)))
             if course.tried([body]).changes:
                 course.remark(node, f"what this loop goes over is not known: {GUESS} times, with 0 to {GUESS - 1}")
+        if len(listed) > _MOST_TURNS:
+            course.remark(node, _CUT_OFF)
         for word in listed[:_MOST_TURNS]:
             scope.variables[source(variable)] = word
+            if scope.exports_all:
+                scope.exported[source(variable)] = course.place(node).line
             if not self._turn(body):
                 break
         return True
@@ -77,6 +82,8 @@ class Loops:
                 arithmetic.last(update)
             except NotKnown:
                 break
+        else:
+            course.remark(node, _CUT_OFF)
         return True
 
     def _while(self, node: Node) -> Truth:
@@ -89,6 +96,8 @@ class Loops:
                 course.remark(node, "whether this loop is entered is not known: it is not")
             if not truth or body is None or not self._turn(body):
                 break
+        else:
+            course.remark(node, _CUT_OFF)
         return True
 
     def _turn(self, body: Node) -> bool:

@@ -13,7 +13,7 @@ from typing import Final
 
 _END: Final = "\ue000"
 _HERE: Final = "\ue001"
-_UNKNOWN: Final = re.compile(rf"(/FILL_IN/)?(\w*){_END}")
+_UNKNOWN: Final = re.compile(rf"(?:/FILL_IN/|(?<!\w))(\w*){_END}")
 _PATH: Final = re.compile(rf"/{_HERE}([^\s:=,;'\"]*)")
 
 
@@ -28,18 +28,18 @@ def is_known(text: str) -> bool:
 
 def labels(text: str) -> Iterator[str]:
     """The labels of what is not known of a text."""
-    return (match.group(2) for match in _UNKNOWN.finditer(text))
+    return (match.group(1) for match in _UNKNOWN.finditer(text)) if _END in text else iter(())
 
 
 def only_label(text: str) -> str | None:
     """The label of a text of which nothing is known, else None."""
-    match = _UNKNOWN.fullmatch(text)
-    return match.group(2) if match else None
+    match = _UNKNOWN.fullmatch(text) if _END in text else None
+    return match.group(1) if match else None
 
 
 def filled(text: str, fill_in: Callable[[str], str]) -> str:
     """The text with what stands for each label."""
-    return _UNKNOWN.sub(lambda match: fill_in(match.group(2)), text)
+    return _UNKNOWN.sub(lambda match: fill_in(match.group(1)), text) if _END in text else text
 
 
 def placed(path: str) -> str:

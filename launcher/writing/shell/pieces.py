@@ -16,9 +16,9 @@ Piece = tuple[str, bool] | None
 
 _IN_QUOTES: Final = re.compile(r'\\(\n|["\\$`])')
 _BARE: Final = re.compile(r"\\(\n|.)", re.DOTALL)
-_RANGE: Final = re.compile(r"\{(-?[0-9]+)\.\.(-?[0-9]+)(?:\.\.(-?[0-9]+))?\}")
+_RANGE: Final = re.compile(r"\{(-?[0-9]{1,18})\.\.(-?[0-9]{1,18})(?:\.\.(-?[0-9]{1,18}))?\}")
 _ESCAPES: Final = {"n": "\n", "t": "\t", "\\": "\\", "'": "'", '"': '"'}
-_MOST: Final = 4096  # words that braces stand for
+MOST_WORDS: Final = 4096  # that braces stand for
 
 
 def several(items: tuple[str, ...], quoted: bool) -> Iterator[Piece]:
@@ -44,15 +44,13 @@ def escaped_text(text: str) -> str:
     return re.sub(r"\\(.)", lambda match: _ESCAPES.get(match.group(1), match.group()), text)
 
 
-def ranged(text: str) -> Iterator[Piece]:
-    """`{0..7}`"""
+def ranged(text: str) -> range | None:
+    """The numbers of `{0..7}`; None for other braces."""
     match = _RANGE.fullmatch(text)
     if match is None:
-        yield text, True
-        return
+        return None
     first, last, step = int(match[1]), int(match[2]), abs(int(match[3] or 1)) or 1
-    numbers = range(first, last + 1, step) if first <= last else range(first, last - 1, -step)
-    yield from several(tuple(map(str, numbers[:_MOST])), True)
+    return range(first, last + 1, step) if first <= last else range(first, last - 1, -step)
 
 
 def sum_in(node: Node) -> Node | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from launcher.writing.shell.marks import unknown
@@ -39,16 +39,22 @@ class Arguments:
 
 @dataclass
 class Scope:
-    """Variables, functions, arguments, and the working folder. `exported` has the line of each export."""
+    """Variables, functions, arguments, and the working folder.
+
+    `exported` has the line of each export; with `exports_all` each variable that is set is exported (`set -a`).
+    """
 
     cwd: str
     arguments: Arguments
     variables: dict[str, Value] = field(default_factory=dict)
     exported: dict[str, int] = field(default_factory=dict)
     functions: dict[str, Node] = field(default_factory=dict)
+    exports_all: bool = False
 
     def copy(self) -> Scope:
-        return Scope(self.cwd, self.arguments, dict(self.variables), dict(self.exported), dict(self.functions))
+        return replace(
+            self, variables=dict(self.variables), exported=dict(self.exported), functions=dict(self.functions)
+        )
 
     def become(self, other: Scope) -> None:
         """Go on as another: a branch that was tried is forgotten, a subshell has ended."""

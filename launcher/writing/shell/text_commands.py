@@ -12,7 +12,7 @@ _MOST: Final = 4096  # numbers that `seq` may give
 
 
 def output_of(argv: tuple[str, ...], cwd: str) -> str:
-    """What a command would print. Raises NotKnown for one that looks at the machine."""
+    """What a command would print. Raises NotKnown for one that looks at the machine, or prints too much."""
     command = _COMMANDS.get(posixpath.basename(argv[0]))
     if command is None:
         raise NotKnown
@@ -59,7 +59,9 @@ def _seq(arguments: tuple[str, ...], _: str) -> str:
     if step == 0:
         raise NotKnown
     counted = range(first, numbers[-1] + (1 if step > 0 else -1), step)
-    return "\n".join(map(str, counted[:_MOST]))
+    if counted[_MOST:]:
+        raise NotKnown
+    return "\n".join(map(str, counted))
 
 
 def _expr(arguments: tuple[str, ...], _: str) -> str:

@@ -34,6 +34,8 @@ class Variables:
             self._course.remark(node, "sets something other than a variable, which is not followed")
             return True
         self._assign(source(name), value, appends=source(node.children[1]) == "+=")
+        if self._course.scope.exports_all:
+            self._course.scope.exported[source(name)] = self._course.place(node).line
         return True
 
     def _assign(self, name: str, value: Node | None, *, appends: bool) -> None:
@@ -55,7 +57,9 @@ class Variables:
         """`export`, `local`, `readonly`, `declare`"""
         course = self._course
         options = [source(child) for child in node.named_children if child.type == "word"]
-        exports = source(node.children[0]) == "export" or any("x" in option for option in options)
+        is_export = source(node.children[0]) == "export"
+        withdraws = any(option.startswith("-") and "n" in option if is_export else "+x" in option for option in options)
+        exports = is_export or any(option.startswith("-") and "x" in option for option in options)
         for child in node.named_children:
             if child.type == "variable_assignment":
                 self._assignment(child)
@@ -65,7 +69,9 @@ class Variables:
                 course.remark(child, "what this exports is not known")
                 continue
             name = source(child.child_by_field_name("name") or child)
-            if exports and is_name(name):
+            if withdraws:
+                course.scope.exported.pop(name, None)
+            elif exports and is_name(name):
                 course.scope.exported[name] = course.place(node).line
         return True
 

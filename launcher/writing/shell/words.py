@@ -7,10 +7,21 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from launcher.writing.shell.arithmetic import Arithmetic, NotKnown
+from launcher.writing.shell.budget import Budget
 from launcher.writing.shell.marks import is_known, unknown
 from launcher.writing.shell.parsing import source
 from launcher.writing.shell.patterns import replaced, trimmed
-from launcher.writing.shell.pieces import Piece, bare, escaped_text, named, quoted_text, ranged, several, sum_in
+from launcher.writing.shell.pieces import (
+    MOST_WORDS,
+    Piece,
+    bare,
+    escaped_text,
+    named,
+    quoted_text,
+    ranged,
+    several,
+    sum_in,
+)
 from launcher.writing.shell.scope import Scope
 
 if TYPE_CHECKING:
@@ -20,27 +31,29 @@ _BLANKS: Final = re.compile(r"[ \t\n]+")
 
 
 class Words:
-    """Expands words in a scope; `substitute` gives the text of a `$(...)`.
+    """Expands words in a scope; `substitute` gives the text of a `$(...)`, `remark` is told what is cut off.
 
     With `unset_is_empty`, as in a condition, a variable that the script has not set is taken to be absent from the
     environment too; anywhere else its value is not known.
     """
 
-    def __init__(self, scope: Scope, substitute: Callable[[Node], str]) -> None:
+    def __init__(self, scope: Scope, substitute: Callable[[Node], str], remark: Callable[[Node, str], None]) -> None:
         self.scope = scope
         self.unset_is_empty = False
         self._substitute = substitute
+        self._remark = remark
+        self._budget = Budget()
         self.arithmetic = Arithmetic(get=self._number_of, put=self._put, expand=self.text)
 
     def text(self, node: Node) -> str:
         """The word as one text: the value of an assignment, a pattern, what is in quotes."""
-        return "".join(" " if piece is None else piece[0] for piece in self._pieces(node, False))
+        return "".join(" " if piece is None else piece[0] for piece in self._of_word(node))
 
     def words(self, node: Node) -> list[str]:
         """The arguments that a word of a command becomes: none, one or several."""
         found: list[str] = []
         current: str | None = None
-        for piece in (*self._pieces(node, False), None):
+        for piece in (*self._of_word(node), None):
             if piece is None:
                 found += [] if current is None else [current]
                 current = None
@@ -60,6 +73,9 @@ class Words:
         if value is None:
             return "" if self.unset_is_empty else unknown(name)
         return value if isinstance(value, str) else next(iter(value), "")
+
+    def _of_word(self, node: Node) -> Iterator[Piece]:
+        return self._budget.measured(self._pieces(node, False), node)
 
     def _pieces(self, node: Node, quoted: bool) -> Iterator[Piece]:
         kind = node.type
@@ -86,11 +102,21 @@ class Words:
         elif kind == "arithmetic_expansion":
             yield self._reckoned(node), True
         elif kind == "brace_expression":
-            yield from ranged(source(node))
+            yield from self._range(node)
         elif kind == "process_substitution":
             yield unknown("process"), True
         else:
             yield bare(source(node)), True
+
+    def _range(self, node: Node) -> Iterator[Piece]:
+        """`{0..7}`"""
+        numbers = ranged(source(node))
+        if numbers is None:
+            yield source(node), True
+            return
+        if numbers[MOST_WORDS:]:
+            self._remark(node, f"is cut off after {MOST_WORDS}")
+        yield from several(tuple(map(str, numbers[:MOST_WORDS])), True)
 
     def _string(self, node: Node) -> Iterator[Piece]:
         """What is in double quotes; the texts between expansions are taken as they stand in the source."""
@@ -183,7 +209,9 @@ class Words:
         if sign in ("#", "##", "%", "%%"):
             yield trimmed(value, sign, "".join(parts)), quoted
         elif sign in ("/", "//"):
-            yield replaced(value, sign, parts[0] if parts else "", parts[1] if len(parts) > 1 else ""), quoted
+            by = parts[1] if len(parts) > 1 else ""
+            self._budget.refuse_product(value, by, rest[0])
+            yield replaced(value, sign, parts[0] if parts else "", by), quoted
         elif sign == ":":
             numbers = [self._index(node) for node in rest if node.is_named]
             start = numbers[0] if numbers else 0
