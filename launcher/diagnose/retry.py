@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from launcher.diagnose.finding import Category
+from launcher.diagnose.finding import Category, Confidence
 
 
 class Retry(NamedTuple):
@@ -60,7 +60,9 @@ _BY_CATEGORY: Final[Mapping[Category, Retry]] = {
 }
 
 
-def retry(cause: str, category: Category | None) -> Retry | None:
-    """What is known of a cause, or of those like it; None where nothing is."""
+def retry(cause: str, category: Category | None, confidence: Confidence) -> Retry | None:
+    """What is known of a cause, or of those like it; None where nothing is, or the cause itself is hardly known."""
+    if confidence is Confidence.LOW:
+        return None
     found = _BY_CAUSE.get(cause)
     return found if found is not None or category is None else _BY_CATEGORY.get(category)

@@ -21,7 +21,7 @@ def verdict(subject: Subject, diagnosis: Diagnosis, rules: Rulebook, fixes: Sequ
     """A diagnosis with the words that go with its cause; `fixes` are what becomes of its suggestions."""
     root, explanation = diagnosis.root, diagnosis.explanation
     cause = rules.causes.get(root.cause) if root else None
-    again = retry(root.cause, root.category) if root else None
+    again = retry(root.cause, root.category, root.confidence) if root else None
     answers: list[Answer | None] = [*fixes, *[None] * (len(diagnosis.suggestions) - len(fixes))]
     return Verdict(
         subject=subject,

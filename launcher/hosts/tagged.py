@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 DIRECTORY_TAG = "NPU_LAUNCH_RUN_DIRECTORY"  # set by who starts the shim: a script of `plan -o sh` has it not
-TAGS = ("NPU_LAUNCH_RUN", "NPU_LAUNCH_ATTEMPT", "NPU_LAUNCH_RANK", DIRECTORY_TAG)
-_NEEDED = ("NPU_LAUNCH_RUN", "NPU_LAUNCH_ATTEMPT", DIRECTORY_TAG)  # the shim itself has the last one only
+RUN_TAG = "NPU_LAUNCH_RUN"
+TAGS = (RUN_TAG, "NPU_LAUNCH_ATTEMPT", "NPU_LAUNCH_RANK", DIRECTORY_TAG)
+_NEEDED = (RUN_TAG, DIRECTORY_TAG)  # the shim itself has the last one only
 
 
 @dataclass(frozen=True)
 class Tagged:
-    """A process that a run's shim started, or that came of one, and the folder of the run."""
+    """A process that a run's shim started, or that came of one, or scans its logs; and the folder of the run."""
 
     pid: int
     run: str
@@ -39,7 +40,7 @@ def tagged_processes(of: Path | None = None, proc: Path = Path("/proc")) -> Iter
             if all(name in environment for name in _NEEDED):
                 directory = Path(environment[DIRECTORY_TAG])
                 if wanted is None or directory.resolve() == wanted:
-                    yield Tagged(int(entry.name), environment["NPU_LAUNCH_RUN"], directory)
+                    yield Tagged(int(entry.name), environment[RUN_TAG], directory)
 
 
 def _namespace(process: Path) -> int:

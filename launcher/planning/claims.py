@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from launcher.planning.place import hccl_ports
+
 # Below the range from which Linux takes ports for outgoing connections (32768 on), so that none of those sits on ours.
 PORTS: Final = range(20000, 30000)
 BLOCK: Final = 64
@@ -23,7 +25,10 @@ def ports_claim(folder: str, block: int) -> str:
     return f"{folder}/ports-{block}"
 
 
-def named_block(env: Mapping[str, str]) -> int | None:
-    """The block of ours that a recipe's variables make HCCL's, as a fix for ports does; None for others."""
+def named_blocks(env: Mapping[str, str]) -> tuple[int, ...]:
+    """The blocks of ours that have ports which a recipe's variables make HCCL's; none for ports elsewhere."""
     base = env.get(_HCCL, "")
-    return int(base) if base.isascii() and base.isdecimal() and int(base) in BLOCKS else None
+    if not (base.isascii() and base.isdecimal()):
+        return ()
+    ports = hccl_ports(int(base))
+    return tuple(block for block in BLOCKS if block < ports.stop and ports.start < block + BLOCK)

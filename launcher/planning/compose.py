@@ -9,7 +9,7 @@ from pathlib import Path
 from launcher.errors import PlanError
 from launcher.planning.arguments import CommandLine
 from launcher.planning.binding import bound_cpus
-from launcher.planning.claims import device_claim, named_block, ports_claim
+from launcher.planning.claims import device_claim, named_blocks, ports_claim
 from launcher.planning.environment import (
     UNSET,
     Job,
@@ -171,10 +171,11 @@ class _Composer:
         found: list[Claim] = []
         if not self.cluster.is_cpu:
             found += [Claim(host=s.host.name, path=device_claim(folder, s.device.id)) for s in self.seats]
-        named = None if self.cluster.is_cpu else named_block(self.recipe.env)
+        named = () if self.cluster.is_cpu else named_blocks(self.recipe.env)
         hosts = dict.fromkeys(seat.host.name for seat in self.seats)
-        for each in dict.fromkeys((block, named)):
-            found += [Claim(host=host, path=ports_claim(folder, each)) for host in hosts if each is not None]
+        own = () if block is None else (block,)
+        blocks = dict.fromkeys((*own, *named))
+        found += [Claim(host=host, path=ports_claim(folder, each)) for each in blocks for host in hosts]
         return tuple(found)
 
     def _checkpoints(self) -> Checkpoints | None:

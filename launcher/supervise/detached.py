@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from launcher.errors import InfrastructureError
-from launcher.hosts.tagged import DIRECTORY_TAG, TAGS
+from launcher.hosts.tagged import DIRECTORY_TAG, RUN_TAG, TAGS
 from launcher.logs.keeping.due import is_due
 from launcher.runs.pointer import pointed_at
 from launcher.runs.store import RunDirectory, home
@@ -23,7 +23,7 @@ _PAUSE = 0.05  # seconds between looks at whether it has
 _NOWHERE = "-"  # for a shim: other hosts may go on with the run when nothing is heard of its supervisor
 _FORK = "import os, sys; os.fork() and os._exit(0); os.execv(sys.argv[1], sys.argv[1:])"
 _NO_CLAIMS: Mapping[str, int] = MappingProxyType({})
-_NO_TAG: Mapping[str, str] = MappingProxyType({})
+_NO_TAGS: Mapping[str, str] = MappingProxyType({})
 
 
 def start_shim(
@@ -52,8 +52,8 @@ def start_shim(
         argv += [f"{descriptor}:{path}" for path, descriptor in claims.items()]
         if not has_parent:
             argv = [sys.executable, "-I", "-S", "-c", _FORK, *argv]
-        tag = {DIRECTORY_TAG: str(run.path)}
-        process = _start_detached(argv, run.shim_log(host), tag, pass_fds=(write, *claims.values()))
+        tags = {DIRECTORY_TAG: str(run.path)}
+        process = _start_detached(argv, run.shim_log(host), tags, pass_fds=(write, *claims.values()))
     except BaseException:
         os.close(read)
         raise
@@ -95,10 +95,11 @@ def start_diagnosis(run: RunDirectory, attempt: int) -> subprocess.Popen[bytes]:
 def start_scan(run: RunDirectory, host: str) -> subprocess.Popen[bytes]:
     """Have the logs of this machine's ranks looked through while they are written. Raises InfrastructureError.
 
-    It ends by itself, and is nobody's child: who started it may end before.
+    It ends by itself, and is nobody's child: who started it may end before. One that hangs is found by its tags.
     """
     argv = [sys.executable, "-m", "launcher.supervise.scan", str(run.path), host]
-    return _start_detached([sys.executable, "-I", "-S", "-c", _FORK, *argv], run.scan_log(host))
+    tags = {RUN_TAG: run.id, DIRECTORY_TAG: str(run.path)}
+    return _start_detached([sys.executable, "-I", "-S", "-c", _FORK, *argv], run.scan_log(host), tags)
 
 
 def have_it_kept(run: RunDirectory) -> None:
@@ -127,11 +128,11 @@ def ensure_kept(run: RunDirectory) -> None:
 
 
 def _start_detached(
-    argv: Sequence[str], log: Path, tag: Mapping[str, str] = _NO_TAG, pass_fds: tuple[int, ...] = ()
+    argv: Sequence[str], log: Path, tags: Mapping[str, str] = _NO_TAGS, pass_fds: tuple[int, ...] = ()
 ) -> subprocess.Popen[bytes]:
     """Start a process that neither our end nor the terminal's touches. Raises InfrastructureError.
 
-    It has the tag given and no other: whoever starts a run from a rank of another has that one's tags.
+    It has the tags given and no others: whoever starts a run from a rank of another has that one's tags.
     """
     environment = {name: value for name, value in os.environ.items() if name not in TAGS}
     try:
@@ -140,7 +141,7 @@ def _start_detached(
         try:
             return subprocess.Popen(
                 argv,
-                env={**environment, **tag, "NPU_LAUNCH_HOME": str(home())},  # absolute, for it works in another folder
+                env={**environment, **tags, "NPU_LAUNCH_HOME": str(home())},  # absolute, for it works in another folder
                 stdin=subprocess.DEVNULL,
                 stdout=descriptor,
                 stderr=descriptor,

@@ -52,7 +52,8 @@ def see_to_shim(run: RunDirectory, host: str, attempt: int, seen: int, has_begun
 def see_to_scan(run: RunDirectory, host: str) -> bool:
     """Have the logs of this host's ranks looked through, where nobody does; whether a process was started for it.
 
-    A host without hyperscan does without: on it a megabyte takes ten seconds. Raises InfrastructureError.
+    A host without hyperscan does without: on it a megabyte takes ten seconds. Where it is there and does not work the
+    process finds that out, and ends. Raises InfrastructureError.
     """
     if not is_quick() or not is_kept(run, host) or is_held(run.scan_lock(host)):
         return False

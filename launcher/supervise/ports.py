@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from launcher.errors import InfrastructureError
 from launcher.planning import hccl_ports
-from launcher.planning.claims import BLOCKS, PORTS, named_block
+from launcher.planning.claims import BLOCKS, PORTS, named_blocks
 from launcher.specs import Recipe
 
 _HCCL = "HCCL_IF_BASE_PORT"
@@ -24,8 +24,8 @@ def scheduler_port(recipe: Recipe, block: int) -> int:
 def choose_block(recipe: Recipe, run: str, *, on_npus: bool, can_have: Callable[[int], bool]) -> int:
     """The first port of a block whose ports that this recipe needs are free, and that `can_have` agrees to.
 
-    Each run begins its search elsewhere, and always at the same block. A block that the recipe names is asked for too.
-    Raises InfrastructureError when there is none, or a port that the recipe names is taken.
+    Each run begins its search elsewhere, and always at the same block. Blocks that have ports which the recipe names
+    are asked for too. Raises InfrastructureError when there is none, or a port that the recipe names is taken.
     """
     if recipe.scheduler_port is not None and not _is_free(recipe.scheduler_port):
         raise InfrastructureError(
@@ -34,10 +34,10 @@ def choose_block(recipe: Recipe, run: str, *, on_npus: bool, can_have: Callable[
             expected="a free port, for the ranks to meet at",
             remedy="end what listens there, or leave scheduler_port out: a free one is chosen then",
         )
-    named = named_block(recipe.env) if on_npus else None
-    if named is not None and not can_have(named):
+    named = named_blocks(recipe.env) if on_npus else ()
+    if not all(map(can_have, named)):
         raise InfrastructureError(
-            f"the ports from {named} on are another run's",
+            f"the ports from {recipe.env[_HCCL]} on are another run's",
             where=f"env.{_HCCL}",
             expected="ports that no other run has claimed",
             remedy=f"leave {_HCCL} out: a free block is chosen then",
@@ -45,7 +45,7 @@ def choose_block(recipe: Recipe, run: str, *, on_npus: bool, can_have: Callable[
     first = zlib.crc32(run.encode()) % len(BLOCKS)
     blocks: list[int] = [*BLOCKS[first:], *BLOCKS[:first]]
     for block in blocks:
-        if block == named or not _fits(recipe, block, on_npus):
+        if block in named or not _fits(recipe, block, on_npus):
             continue
         if all(map(_is_free, _needed(recipe, block, on_npus))) and can_have(block):
             return block

@@ -13,7 +13,7 @@ import pytest
 from inotify_simple import INotify, flags
 
 from launcher.errors import InfrastructureError, PreflightError
-from launcher.planning.claims import BLOCK, BLOCKS, ports_claim
+from launcher.planning.claims import BLOCK, BLOCKS, named_blocks, ports_claim
 from launcher.runs.events import Slot
 from launcher.specs import Cluster, Framework, Host, Recipe
 from launcher.supervise.claims import (
@@ -129,6 +129,34 @@ def test_a_block_that_a_recipe_names_is_claimed_beside_the_run_s_own_and_refused
         with claim_devices(named, cluster()) as second, pytest.raises(InfrastructureError, match="another run's"):
             second.allot(named, cluster(), "y")
         assert foresee_block(named, cluster(), "x") == own  # its own claim is in nobody's way
+
+
+def test_ports_that_a_recipe_names_from_the_middle_of_a_block_on_are_claimed_with_all_blocks_they_reach_into() -> None:
+    named = recipe(ranks=1, env={"HCCL_IF_BASE_PORT": "21000"})  # 32 ports: up to 21031
+    reached = {"ports-20960", "ports-21024"}
+    with claim_devices(named, cluster()) as first:
+        own = first.allot(named, cluster(), "x").block
+        assert {Path(path).name for path in first.descriptors} == {"device-0", f"ports-{own}", *reached}
+        beside = recipe(ranks=1, env={"HCCL_IF_BASE_PORT": "21030"})
+        with claim_devices(beside, cluster()) as second, pytest.raises(InfrastructureError, match="from 21030 on"):
+            second.allot(beside, cluster(), "y")
+
+
+@pytest.mark.parametrize(
+    ("base", "blocks"),
+    [
+        ("20000", (20000,)),
+        ("20032", (20000,)),
+        ("20033", (20000, 20064)),
+        ("19969", (20000,)),
+        ("19968", ()),
+        ("60000", ()),
+        ("here", ()),
+        ("²", ()),
+    ],
+)
+def test_of_our_blocks_those_are_named_that_have_a_port_of_the_recipe_s(base: str, blocks: tuple[int, ...]) -> None:
+    assert named_blocks({"HCCL_IF_BASE_PORT": base}) == blocks
 
 
 def test_a_restart_keeps_the_devices_that_the_run_holds(folder: Path) -> None:

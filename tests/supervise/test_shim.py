@@ -454,6 +454,30 @@ def test_an_idle_shim_away_from_home_ends_when_nobody_comes(shim: ShimProcess) -
     assert shim.process.wait(10) == 0
 
 
+def test_who_only_watches_keeps_no_idle_shim_from_its_end(shim: ShimProcess) -> None:
+    """As a scanner that hangs: it takes nothing, and does not close its connection."""
+    shim.start(shim.plan("until [ -e go ]; do sleep 0.02; done"), code="main._LINGER = 0.3")
+    with shim.connect() as watcher:
+        watcher.sendall(b'{"op": "follow", "after": 0, "watches": true}\n')
+        assert watcher.recv(1)  # it follows
+        (shim.folder / "go").touch()
+        assert shim.process is not None
+        assert shim.process.wait(10) == 0
+
+
+def test_an_idle_shim_calls_for_a_supervisor_although_somebody_watches(shim: ShimProcess) -> None:
+    run, code = revivable(shim, f"touch {shim.folder}/called")
+    shim.start(shim.plan("until [ -e go ]; do sleep 0.02; done"), run=run, code=code)
+    with shim.connect() as watcher:
+        watcher.sendall(b'{"op": "follow", "after": 0, "watches": true}\n')
+        assert watcher.recv(1)
+        (shim.folder / "go").touch()
+        deadline = time.monotonic() + 10
+        while not (shim.folder / "called").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+
 def test_the_lease_runs_on_while_the_machine_is_suspended(monkeypatch: pytest.MonkeyPatch) -> None:
     now = {time.CLOCK_BOOTTIME: 100.0}
     monkeypatch.setattr(time, "clock_gettime", now.__getitem__)

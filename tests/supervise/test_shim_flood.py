@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 from launcher.logs.gaps import stored_bytes
 from launcher.logs.packed import open_log
+from launcher.supervise.shim.flood import _stored
 from tests.supervise.test_shim import ShimProcess, exits
 from tests.supervise.test_shim import shim as shim
 
@@ -65,6 +71,40 @@ def test_where_it_cannot_be_freed_that_is_told_once(shim: ShimProcess, tmp_path:
     unable.write_text("import errno, sys; sys.exit(errno.EOPNOTSUPP)")
     [note] = flooded(shim, f"{FLOOD}; {UNTIL_TOLD.format('log_limit')}", trimmer=repr(str(unable)))
     assert "cannot be freed: Operation not supported; it may fill the disk" in note
+
+
+def test_a_folder_of_which_nothing_can_be_freed_yet_is_looked_at_again(shim: ShimProcess) -> None:
+    folder = shim.folder / "attempt" / "cann"
+    write = "yes nothing new | head -c 1500000 > plog-7_2026010100000{}000.log"
+    until_freed = "until grep -q 'left out' plog-7_20260101000000000.log; do sleep 0.02; done"
+    plan = shim.plan(
+        f"journal=$PWD/journal; mkdir -p {folder}; cd {folder}; {write.format(0)}; "
+        f"{UNTIL_TOLD.format('cannot be freed').replace('journal', '$journal')}; {write.format(1)}; {until_freed}"
+    )
+    content = json.loads(plan.read_text())
+    content["ranks"][0]["cann_log_dir"] = str(folder)
+    plan.write_text(json.dumps({**content, "log_limit": MIB}))
+    shim.start(plan, code=QUICK.format(little=0, trimmer="flood._TRIMMER") + "; flood._TURNS = 1")
+    events = shim.events()
+    assert exits(events)["rank 0"]["code"] == 0
+    notes = [event["text"] for event in events if event["type"] == "note"]
+    assert len([note for note in notes if "cannot be freed: what is left has to stay" in note]) == 1
+
+
+def test_a_file_that_goes_meanwhile_does_not_hide_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").write_bytes(b"x" * MIB)
+    (tmp_path / "gone").write_bytes(b"x")
+    look = os.scandir
+
+    @contextmanager
+    def and_one_goes(path: str) -> Iterator[list[os.DirEntry[str]]]:
+        with look(path) as entries:
+            listed = list(entries)
+        (tmp_path / "gone").unlink()
+        yield listed
+
+    monkeypatch.setattr(os, "scandir", and_one_goes)
+    assert _stored(str(tmp_path), in_folder=True) >= MIB
 
 
 def test_a_disk_that_is_nearly_full_is_told(shim: ShimProcess) -> None:

@@ -22,8 +22,8 @@ _CAUSES: Final = {
     signal.SIGHUP: "terminal_hangup",
 }
 _CODES: Final = {
-    126: ("path_permission_denied", "a command that may not be executed"),
-    127: ("path_invalid", "a command that is not found"),
+    126: ("command_not_executable", "a command that may not be executed"),
+    127: ("command_not_found", "a command that is not found"),
 }
 """What exit codes mean by which a shell tells of what it was to run (POSIX, Shell Command Language, 2.8.2)."""
 
@@ -38,8 +38,8 @@ CATEGORIES: Final = {
     "worker_killed": Category.MEMORY,
     "native_crash": Category.OPERATOR,
     "terminal_hangup": Category.ENVIRONMENT,
-    "path_permission_denied": Category.ENVIRONMENT,
-    "path_invalid": Category.ENVIRONMENT,
+    "command_not_executable": Category.ENVIRONMENT,
+    "command_not_found": Category.ENVIRONMENT,
 }
 """The categories of causes that follow from how a process ended."""
 

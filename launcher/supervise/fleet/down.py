@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Final
@@ -17,11 +18,13 @@ from launcher.runs.pointer import At
 from launcher.runs.store import home
 from launcher.specs import Cluster, Host
 from launcher.supervise.fleet.asking import Tell, ask, everywhere, refuse, sort_out
+from launcher.supervise.fleet.over import Known, Standing, known_of, standing
 from launcher.supervise.fleet.there import There, there_of
 
 _LOOK: Final = 30.0  # seconds
 _STOP: Final = 300.0  # seconds for a run to stop: its ranks have the recipe's grace
 _LEAVE: Final = 90.0  # seconds for ranks to end that have lost their home: they have the recipe's grace
+_FINISH: Final = 20.0  # seconds for a supervisor to leave a run whose end it has written
 _PAUSE: Final = 1.0  # seconds between two looks
 _END: Final = 60.0  # seconds for what there is of Ray on a host to end
 _FIND: Final = """\
@@ -96,7 +99,7 @@ class _Down:
         runs = self._runs(ats)
         if not runs:
             return
-        alive = sorted(runs.keys() - self._over(runs, ats))
+        alive = self._alive(runs, ats)
         if alive and not force:
             raise UsageError(
                 f"runs are on {self._cluster.name}: {', '.join(alive)}",
@@ -131,13 +134,26 @@ class _Down:
                 runs.setdefault(run, []).append(name)
         return runs
 
-    def _over(self, runs: dict[str, list[str]], ats: dict[str, At]) -> set[str]:
-        """The runs that some host knows to be over: another's copy of the record may lack the end for a while."""
+    def _alive(self, runs: Collection[str], ats: dict[str, At]) -> list[str]:
+        """Those of the runs that are not over; who supervises one that has ended is waited for a while."""
+        deadline = time.monotonic() + _FINISH
+        while True:
+            known = self._known(runs, ats)
+            standings = {run: standing([of[run] for of in known if run in of]) for run in runs}
+            if Standing.ENDING not in standings.values() or time.monotonic() >= deadline:
+                return sorted(run for run, each in standings.items() if each is not Standing.OVER)
+            time.sleep(_PAUSE)
+
+    def _known(self, runs: Collection[str], ats: dict[str, At]) -> list[dict[str, Known]]:
+        """What each host knows of the runs; nothing of any when one cannot say, for it may be the one that knows."""
         hosts = [host for host in self._cluster.hosts if host.name in ats]
-        answers = everywhere(
-            lambda host: ask(self._reaches[host.name], ats[host.name], "fleet.over", *runs, timeout=_LOOK), hosts
-        )
-        return {str(run) for answer in sort_out(answers)[0].values() for run in answer["over"]}
+
+        def known(host: Host) -> dict[str, Known]:
+            answer = ask(self._reaches[host.name], ats[host.name], "fleet.over", *runs, timeout=_LOOK)
+            return known_of(host.name, answer)
+
+        answers, failed = sort_out(everywhere(known, hosts))
+        return [] if failed else list(answers.values())
 
     def _look(self, at: At) -> There:
         return there_of(at.host, ask(self._reaches[at.host], at, "fleet.there", self._id, timeout=_LOOK))

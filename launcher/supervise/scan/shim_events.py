@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import select
 import socket
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -29,21 +30,22 @@ class ShimEvents:
             self._connection.connect(str(path))
         except OSError as error:
             raise ShimGone(f"{path}: {error}") from error
-        self._send({"op": "follow", "after": 0})
+        self._send({"op": "follow", "after": 0, "watches": True})
 
     def take(self, patience: float) -> list[Event]:
-        """What has come, as soon as anything has; nothing after so many seconds."""
-        readable, _, _ = select.select([self._connection], [], [], max(patience, 0.0))
-        if not readable:
-            return []
-        try:
-            data = self._connection.recv(1 << 16)
-        except OSError as error:
-            raise ShimGone(str(error)) from error
-        if not data:
-            raise ShimGone
-        *lines, self._received = (self._received + data).split(b"\n")
-        return [event for line in lines if (event := decode(line)) is not None]
+        """What has come, as soon as there is a whole event; nothing after so many seconds."""
+        deadline = time.monotonic() + patience
+        while select.select([self._connection], [], [], max(deadline - time.monotonic(), 0.0))[0]:
+            try:
+                data = self._connection.recv(1 << 16)
+            except OSError as error:
+                raise ShimGone(str(error)) from error
+            if not data:
+                raise ShimGone
+            *lines, self._received = (self._received + data).split(b"\n")
+            if events := [event for line in lines if (event := decode(line)) is not None]:
+                return events
+        return []
 
     def report(self, fault: Mapping[str, Any]) -> None:
         """Have a fault written down; it comes back as an event."""

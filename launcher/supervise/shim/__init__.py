@@ -5,7 +5,8 @@ the socket, says so by a byte on the file descriptor READY, starts the host's pa
 lines on the socket to whoever supervises. RUN is the run's directory where the run has its home on this host, else `-`.
 A CLAIM is `DESCRIPTOR:PATH`, a lock that whoever starts the shim has taken for it (`claims.py`).
 
-    {"op": "follow", "after": N}            the events after number N, and every later one
+    {"op": "follow", "after": N}            the events after number N, and every later one; with "watches": true, as
+                                            somebody who supervises nothing
     {"op": "launch", "plan": PATH}          the next attempt, when nothing is in its way; "attempt": N, its number
     {"op": "go", "attempt": N}              start attempt N, which waits for it: all its hosts are ready
     {"op": "renew"}                         the lease of the ranks; the answer is `renewed SECONDS`, by the host's clock

@@ -131,6 +131,7 @@ class Shim:
             op = message["op"]
             if op == "follow":
                 client.cursor = min(max(int(message["after"]) - self._journal.after, 0), len(self._journal.lines))
+                client.watches = message.get("watches") is True
             elif op == "renew":
                 self._lease.renew()
                 self._oom.refresh()

@@ -15,13 +15,18 @@ _BIND_TRIES = 10
 
 
 class Client:
-    """One connection; `cursor` is the number of events taken for it, or None when it does not follow."""
+    """One connection; `cursor` is the number of events taken for it, or None when it does not follow.
+
+    One that only `watches` follows too, but supervises nothing: whoever waits for a supervisor waits on, and nobody
+    waits for it.
+    """
 
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
         self.received = b""
         self.unsent = b""
         self.cursor: int | None = None
+        self.watches = False
 
 
 class Clients:
@@ -46,12 +51,14 @@ class Clients:
 
     @property
     def are_following(self) -> bool:
-        return any(client.cursor is not None for client in self._clients.values())
+        """Whether there is anybody who may supervise."""
+        return any(client.cursor is not None and not client.watches for client in self._clients.values())
 
     @property
     def have_everything(self) -> bool:
-        """Whether every follower has been sent every event."""
-        return all(not c.unsent and c.cursor in (None, len(self._lines)) for c in self._clients.values())
+        """Whether every follower, but for those who only watch, has been sent every event."""
+        followers = (client for client in self._clients.values() if not client.watches)
+        return all(not each.unsent and each.cursor in (None, len(self._lines)) for each in followers)
 
     def serve(self, fd: int, mask: int) -> None:
         """Do what the descriptor is ready for; those of others are none of ours."""
@@ -151,8 +158,10 @@ class Clients:
 
     def _drop(self, fd: int) -> None:
         self.poller.unregister(fd)
-        self._clients.pop(fd).connection.close()
-        self.alone_since = time.monotonic()
+        client = self._clients.pop(fd)
+        client.connection.close()
+        if not client.watches:
+            self.alone_since = time.monotonic()
 
 
 def _spare_descriptor() -> int | None:
