@@ -177,7 +177,9 @@ if [ "$HCCL_CONNECT_TIMEOUT" != 600 ]; then echo "{NO_LINK}" >&2; exit 1; fi
 
     again = npu_launch("rerun")
     assert again.code == ExitCode.OK, again.err
-    assert "hccl_connect_timeout" in again.err and "env HCCL_CONNECT_TIMEOUT=600" in again.err
+    assert "hccl_connect_timeout" in again.err and "env HCCL_CONNECT_TIMEOUT=600" in again.err, (
+        again.err + latest().layout.events.read_text()
+    )
 
 
 def test_a_rank_that_raises_is_the_root_and_those_that_waited_for_it_are_not(tmp_path: Path) -> None:

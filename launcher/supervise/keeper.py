@@ -40,6 +40,7 @@ from launcher.supervise.supervisor import Supervisor
 _log = logging.getLogger(__name__)
 _HANDOVER_TIMEOUT = 10.0  # seconds for a supervisor that stands by to take the lock
 _HANDOVER_PAUSE = 0.01  # seconds between looks at whether it has
+_BEFORE_RAY = 2.0  # seconds: what ends sooner is spared a Ray, whose start takes 6 s of processor time
 _CONNECT_TIMEOUT = 5.0  # seconds
 _WELL_AFTER = 60.0  # seconds after which the loss of a supervisor on Ray says nothing about the next
 
@@ -63,7 +64,7 @@ class Keeper:
         """See the run to its end, through Ray where Ray comes up."""
         lock = self._run.lock()
         await asyncio.to_thread(lock.acquire)
-        self._ask(after=0.0)
+        self._ask(after=0.0 if self._is_spread else _BEFORE_RAY)
         try:
             while not self._run.state().phase.ended and not await self._supervise():
                 reader = RecordReader(self._run.layout.events)

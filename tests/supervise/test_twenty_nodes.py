@@ -22,7 +22,7 @@ PATIENCE = 300.0  # seconds for each step; Ray's own processes of twenty nodes t
 @pytest.fixture
 def nodes(home: Path) -> Iterator[VirtualNodes]:
     (home.parent / "claims").mkdir(mode=0o700)
-    nodes = VirtualNodes(HOSTS, slots=1)
+    nodes = VirtualNodes(HOSTS, slots=1, many=True)
     try:
         yield nodes
     finally:
@@ -44,10 +44,9 @@ def test_a_gang_on_nineteen_hosts_loses_one_and_goes_on_with_the_spare(
     record_property("memory_mib_per_host", round(nodes.memory() / HOSTS / 2**20))
     nodes.power_off(LOST)
     wait_for(lambda: run.state().phase.ended, "the run has ended", PATIENCE)
-    state, over = run.state(), time.monotonic()
-    wait_for(lambda: not run.is_supervised(), "the shims were told to leave", PATIENCE)
+    state = run.state()
     record_property("seconds_until_all_run", round(started - began, 1))
-    record_property("seconds_from_the_loss_to_the_end", round(over - started, 1))
+    record_property("seconds_from_the_loss_to_the_end", round(time.monotonic() - started, 1))
     assert state.phase is RunPhase.SUCCEEDED, state.reason
     assert len(state.attempts) == 2
     assert {rank.host for rank in state.ranks.values()} == {f"node-{n}" for n in range(HOSTS)} - {LOST}

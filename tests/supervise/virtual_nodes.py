@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -35,10 +36,10 @@ class VirtualNodes:
     """Hosts node-0, node-1, ... at 127.0.0.2 and up, each with a node of Ray that we keep; the first has the head.
 
     They share their files, but for sockets and the locks on what a machine has. Each but the first has processes of its
-    own (unshare(1), which needs root).
+    own (unshare(1), which needs root). Where they are `many`, one is started at a time, and Ray is patient with them.
     """
 
-    def __init__(self, count: int, slots: int) -> None:
+    def __init__(self, count: int, slots: int, *, many: bool = False) -> None:
         hosts = [Host(name=f"node-{n}", address=f"127.0.0.{n + 2}", devices=slots) for n in range(count)]
         self.cluster = Cluster(name="virtual", soc="CPU", hosts=tuple(hosts))
         self._folder = tempfile.TemporaryDirectory(prefix="nl-ray-")
@@ -54,6 +55,8 @@ class VirtualNodes:
             python=sys.executable,
         )
         write_file(token_path(self._membership.id), secrets.token_hex(32))
+        self._many = many
+        self._runs: list[RunDirectory] = []
         self._nodes: dict[str, subprocess.Popen[bytes]] = {}
         self._again: list[subprocess.Popen[bytes]] = []  # where there had been one before
         for host in hosts:
@@ -63,12 +66,14 @@ class VirtualNodes:
         """Begin a run on them."""
         run, _ = begin(load_recipe(recipe), self.cluster, "virtual", Sights(), {})
         wait_for(run.is_supervised, "the run has a keeper")
+        self._runs.append(run)
         return run
 
     def add(self, name: str) -> None:
         """Start the node of a host; where it is the head, return when Ray can be held."""
         is_head = name == self._membership.head
         address = "" if is_head else self._address.read_text().strip()
+        patience = _PATIENT if self._many else {}
         inside = psutil.Process(self._nodes[name].pid).children()[0].pid if name in self._nodes else None
         node = subprocess.Popen(
             [
@@ -82,14 +87,15 @@ class VirtualNodes:
                 *("--num-cpus=0", "--num-gpus=0", "--min-worker-port=0", "--max-worker-port=0"),
                 *("--dashboard-agent-listen-port=0", "--include-log-monitor=false", "--disable-usage-stats"),
             ],
-            env={**driver_environment(self._membership), **_PATIENT, "SOCKETS": str(make_runtime_directory())},
+            env={**driver_environment(self._membership), **patience, "SOCKETS": str(make_runtime_directory())},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
         if inside is None:
             self._nodes[name] = node
-            wait_for(lambda: _has_raylet(node.pid), f"the raylet of {name} is there", 120)  # one at a time
+            if self._many:
+                wait_for(lambda: _has_raylet(node.pid), f"the raylet of {name} is there", 120)
         else:
             self._again.append(node)
         if is_head:
@@ -148,6 +154,9 @@ class VirtualNodes:
         return found
 
     def close(self) -> None:
+        for run in self._runs:
+            if run.state().ended is not None:  # then shims are told to leave, by who supervises on Ray
+                wait_for(partial(_is_left, run), "the run is left")
         if self._membership.head in self._nodes:
             self.kill_ray(self._membership.head)
         for name in list(self._nodes):
@@ -168,3 +177,7 @@ def _has_raylet(pid: int) -> bool:
     with suppress(psutil.NoSuchProcess):
         return any(process.name() == "raylet" for process in psutil.Process(pid).children(recursive=True))
     return False
+
+
+def _is_left(run: RunDirectory) -> bool:
+    return not run.is_supervised()
