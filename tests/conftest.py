@@ -18,6 +18,7 @@ from launcher.runs.store import runtime_path
 
 for _name in ("COLUMNS", "LINES"):  # of the terminal that the tests are started from: commands ask their own
     os.environ.pop(_name, None)
+_ENVIRONMENT = frozenset(os.environ)
 
 # Files whose tests take minutes, the longest first: begun late, they would have the last word alone.
 _LONG = (
@@ -45,6 +46,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next((turn for turn, long in enumerate(_LONG) if place.startswith(long)), len(_LONG))
 
     items.sort(key=turn)
+
+
+def pytest_collection_finish() -> None:
+    """Forget what modules that were imported meanwhile have set: MindSpore sets HCCL_CONNECT_TIMEOUT, for one."""
+    for name in set(os.environ) - _ENVIRONMENT:
+        if not name.startswith("PYTEST"):
+            del os.environ[name]
 
 
 @pytest.fixture
