@@ -157,7 +157,10 @@ def test_a_ray_that_is_there_is_used_and_left_as_it_was(with_ray: Site) -> None:
     ok(site, "run", site.recipe(UNTIL_STOPPED, lease=60), "-c", CLUSTER, "-d")
     run = str(document(site.npu_launch("status", "--json"))["run"])
     site.wait_until_running(run)
-    ranks = [process for name in HOSTS for process in ranks_on(site.machines[name])]
+    deadline = time.monotonic() + 30
+    while len(ranks := [process for name in HOSTS for process in ranks_on(site.machines[name])]) < 4:
+        assert time.monotonic() < deadline, site.tail(run)  # one that is just beginning is not yet seen to be a rank
+        time.sleep(0.1)
     assert [process.nice() for process in ranks] == [0] * 4  # that Ray's workers run at 15
     assert [Path(f"/proc/{process.pid}/oom_score_adj").read_text() for process in ranks] == ["0\n"] * 4
     for agent in actors(site.machines["node-2"], "Agent"):
