@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from launcher.runs.state import RankPhase, RunState
 from launcher.runs.store import RunDirectory, find_run
@@ -33,6 +34,21 @@ def npu_launch(*arguments: str | Path, timeout: float = 90) -> Outcome:
     )
     assert "Traceback (most recent call last)" not in done.stderr, done.stderr
     return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+def status() -> dict[str, Any]:
+    """What `status --json` says of the latest run."""
+    document: dict[str, Any] = json.loads(npu_launch("status", "--json").out)
+    return document
+
+
+def weights(document: dict[str, Any]) -> str:
+    """The digest that both ranks of a run logged."""
+    assert document["weights"]["identical"], document["weights"]
+    (group,) = document["weights"]["groups"]
+    assert group["ranks"] == [0, 1]
+    digest: str = group["sha256"]
+    return digest
 
 
 def npu_launch_beside(*arguments: str | Path) -> AbstractContextManager[subprocess.Popen[str]]:

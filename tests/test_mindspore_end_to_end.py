@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 from pathlib import Path
@@ -15,7 +14,7 @@ from launcher.runs.events import ProcessStarted
 from launcher.runs.ledger import Kind
 from launcher.runs.record import RecordReader
 from launcher.runs.store import RunDirectory
-from tests.end_to_end import latest, npu_launch, npu_launch_beside, pids, wait_for, wait_until_running
+from tests.end_to_end import latest, npu_launch, npu_launch_beside, pids, status, wait_for, wait_until_running, weights
 
 pytest.importorskip("mindspore", reason="needs the extra npu-launch[mindspore]")
 pytestmark = [pytest.mark.mindspore, pytest.mark.usefixtures("home"), pytest.mark.timeout(900)]
@@ -30,20 +29,6 @@ SMALL = [
     *("--set", "args.warmup_steps=1"),
     *("--set", "args.checkpoint_every=4"),
 ]
-
-
-def status() -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(npu_launch("status", "--json").out)
-    return document
-
-
-def weights(document: dict[str, Any]) -> str:
-    """The digest that all ranks logged."""
-    assert document["weights"]["identical"], document["weights"]
-    (group,) = document["weights"]["groups"]
-    assert group["ranks"] == [0, 1]
-    digest: str = group["sha256"]
-    return digest
 
 
 def test_two_ranks_train_to_the_same_weights_in_one_go_or_in_two_or_after_a_fault() -> None:

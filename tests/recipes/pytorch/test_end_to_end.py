@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from launcher.errors import ExitCode
-from tests.end_to_end import npu_launch
+from tests.end_to_end import npu_launch, status, weights
 
 pytestmark = [pytest.mark.usefixtures("home"), pytest.mark.timeout(600)]
 
@@ -57,20 +55,6 @@ sys.exit(train.main(sys.argv[1:]))
 def settings(python: str, **more: object) -> list[str]:
     args = [f"args.{name}={value}" for name, value in {**SMALL, **more}.items()]
     return [part for value in ("ranks=2", f"python={python}", *args) for part in ("--set", value)]
-
-
-def status() -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(npu_launch("status", "--json").out)
-    return document
-
-
-def weights(document: dict[str, Any]) -> str:
-    """The digest that all ranks logged."""
-    assert document["weights"]["identical"], document["weights"]
-    (group,) = document["weights"]["groups"]
-    assert group["ranks"] == [0, 1]
-    digest: str = group["sha256"]
-    return digest
 
 
 def test_two_ranks_train_to_the_same_weights_in_one_go_or_in_two_or_after_a_fault_or_under_torchrun(

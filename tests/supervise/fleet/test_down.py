@@ -46,10 +46,10 @@ class FakeHost:
         return Answer(0, json.dumps(self._answer(module)).encode())
 
     def put(self, content: bytes | Path, path: str, *, mode: int = 0o600, timeout: float) -> None:
-        raise NotImplementedError
+        pytest.fail(f"{path} is put on {self.name}: to take a host down, nothing is")
 
     def get(self, path: str, to: Path, *, timeout: float) -> None:
-        raise NotImplementedError
+        pytest.fail(f"{path} is got from {self.name}: to take a host down, nothing is")
 
     def close(self) -> None:
         """Nothing is held."""
