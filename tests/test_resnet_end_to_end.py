@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from launcher.errors import ExitCode
-from tests.end_to_end import latest, npu_launch
+from tests.end_to_end import latest, npu_launch, status
 
 pytest.importorskip("mindspore", reason="needs the extra npu-launch[mindspore]")
 pytestmark = [pytest.mark.mindspore, pytest.mark.usefixtures("home"), pytest.mark.timeout(600)]
@@ -30,8 +29,7 @@ def done(*arguments: str | Path) -> dict[str, Any]:
     """What `status` says of a run that succeeded."""
     outcome = npu_launch(*arguments, timeout=300)
     assert outcome.code == ExitCode.OK, outcome.err + outcome.out
-    document: dict[str, Any] = json.loads(npu_launch("status", "--json").out)
-    return document
+    return status()
 
 
 def test_a_checkpoint_within_an_epoch_leads_to_the_same_weights_and_the_last_one_to_the_same_metrics() -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from launcher.errors import ExitCode
-from tests.end_to_end import latest, npu_launch
+from tests.end_to_end import latest, npu_launch, status
 
 pytest.importorskip("mindspore", reason="needs the extra npu-launch[mindspore]")
 pytestmark = [pytest.mark.mindspore, pytest.mark.usefixtures("home"), pytest.mark.timeout(600)]
@@ -32,11 +30,6 @@ def launched(recipe: Path, *args: str) -> tuple[Path, str]:
     done = npu_launch("run", recipe, *sets, timeout=280)
     assert done.code == ExitCode.OK, done.err + done.out
     return latest().path, latest().rank_log(1, 0).read_text()
-
-
-def status() -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(npu_launch("status", "--json").out)
-    return document
 
 
 def only(pattern: str, log: str) -> str:
