@@ -146,11 +146,15 @@ class RunDirectory:
 
     def is_kept(self, state: RunState) -> bool:
         """Whether a supervisor, or at least the shim of a host, is alive on this machine."""
-        return self.is_supervised() or any(is_held(self.shim_lock(h)) for h in state.hosts)
+        return self.is_supervised() or self.has_shim(state)
 
     def is_supervised(self) -> bool:
         """Whether a supervisor is alive on this machine."""
         return is_held(self._supervisor_lock)
+
+    def has_shim(self, state: RunState) -> bool:
+        """Whether the shim of a host is alive on this machine."""
+        return any(is_held(self.shim_lock(host)) for host in state.hosts)
 
     def _socket(self, name: str) -> Path:
         digest = hashlib.sha256(f"{self.path}/{name}".encode()).hexdigest()[:16]

@@ -117,14 +117,17 @@ def have_it_kept(run: RunDirectory) -> None:
         time.sleep(_PAUSE)
 
 
-def ensure_kept(run: RunDirectory) -> None:
+def ensure_kept(run: RunDirectory) -> bool:
     """Start another keeper for a run that has lost all its supervisors; two at once do no harm, one holds the lock.
 
-    A machine that shares the home of the run, and is not the one that it lives on, starts none.
+    False on a machine that shares the home of the run, and is not the one that it lives on: it starts none.
     """
     at = pointed_at(run)
-    if (at is None or at.is_here) and not run.is_supervised():
+    if at is not None and not at.is_here:
+        return False
+    if not run.is_supervised():
         start_keeper(run)
+    return True
 
 
 def _start_detached(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from launcher.logs.follow import SAFETY_TICK
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
 # Between two supervisors, and while a new attempt's processes come up, nobody has the run for a moment.
 _CHECKS_UNTIL_REVIVED = 3
 _CHECKS_UNTIL_LOST = 10
-_SETTLE_PAUSE = 0.05  # seconds
-_SETTLE_CHECKS = 100
-_CHECKS_UNTIL_SETTLED = 40
+_SETTLE_PAUSE = 0.05  # seconds between looks
+_BETWEEN_SUPERVISORS = 2.0  # seconds; the keeper of a run that was started just now would be there
+_UNTIL_KEPT = 30.0  # seconds for a new keeper to take the run, on a machine that is busy
+_UNTIL_WRITTEN = 10.0  # seconds for it to write down what has become of the run
 
 
 class FollowedRecord:
@@ -59,15 +61,24 @@ class FollowedRecord:
 def settle(run: RunDirectory) -> RunState:
     """The state of a run; one that nobody supervises gets a keeper first, which writes down what has become of it.
 
-    Takes some seconds for such a run, none for any other.
+    Takes some seconds for such a run, none for any other. Where a shim is alive the run goes on.
     """
     reader = RecordReader(run.layout.events)
     state = fold(reader.read())
-    for check in range(_SETTLE_CHECKS):
-        if state.phase.ended or (run.is_supervised() and check < _CHECKS_UNTIL_SETTLED):
-            break
-        if check == _CHECKS_UNTIL_SETTLED:  # the keeper of a run that was started just now would be there
-            ensure_kept(run)
-        time.sleep(_SETTLE_PAUSE)
-        state = fold(reader.read(), state)
+
+    def in_time(is_settled: Callable[[], bool], patience: float) -> bool:
+        """Wait until this is so, or the run has ended."""
+        nonlocal state
+        deadline = time.monotonic() + patience
+        while not (state.phase.ended or is_settled()):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_SETTLE_PAUSE)
+            state = fold(reader.read(), state)
+        return True
+
+    if in_time(run.is_supervised, _BETWEEN_SUPERVISORS) or not ensure_kept(run):
+        return run.state()
+    if in_time(run.is_supervised, _UNTIL_KEPT):
+        in_time(lambda: run.has_shim(state), _UNTIL_WRITTEN)
     return run.state()

@@ -17,7 +17,7 @@ from launcher.hosts.program import check_program
 from launcher.planning import LaunchPlan
 from launcher.runs.events import Event, Note, RunEnded, Slot
 from launcher.runs.pointer import here, move
-from launcher.runs.record import Lock, is_held
+from launcher.runs.record import Lock
 from launcher.runs.state import RankPhase, RunPhase, RunState
 from launcher.runs.store import RunDirectory, create_run, example_run, make_runtime_directory
 from launcher.specs import Cluster, Framework, Recipe, dump_yaml, load_recipe
@@ -206,7 +206,7 @@ def _dismiss_shims(run: RunDirectory, state: RunState) -> None:
     for host in state.hosts:
         converse(run.shim_socket(host), {"op": "leave"})
     deadline = time.monotonic() + _PATIENCE
-    while any(is_held(run.shim_lock(host)) for host in state.hosts) and time.monotonic() < deadline:
+    while run.has_shim(state) and time.monotonic() < deadline:
         time.sleep(_PAUSE)
 
 

@@ -1,0 +1,106 @@
+"""What has become of a run that nobody keeps is asked of a new keeper, however long that takes to come up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from launcher.runs.events import RunEnded
+from launcher.runs.state import RunPhase
+from launcher.runs.store import RunDirectory, create_run
+from launcher.supervise import followed_record
+from launcher.supervise.followed_record import settle
+
+
+@pytest.fixture
+def run(home: Path) -> RunDirectory:
+    return create_run("job", "", "name: c\nhosts: [{name: here, address: 127.0.0.1}]", 1.0)
+
+
+class Keeper:
+    """One that is started when it is asked for, has the run's lock after a while, and writes its end after another.
+
+    Time passes where somebody sleeps.
+    """
+
+    def __init__(self, run: RunDirectory, takes: float, writes: float) -> None:
+        self.now = 0.0
+        self._run = run
+        self._lock = run.lock()
+        self._takes, self._writes = takes, writes
+        self._due: list[tuple[float, Callable[[], object]]] = []
+
+    def start(self, _run: RunDirectory) -> bool:
+        taken = self.now + self._takes
+        self._due = [(taken, self._lock.try_acquire), (taken + self._writes, self._write)]
+        return True
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        while self._due and self._due[0][0] <= self.now:
+            self._due.pop(0)[1]()
+
+    def _write(self) -> None:
+        with self._run.writer() as writer:
+            writer.append([RunEnded(time=2.0, outcome="lost", reason="power loss")])
+        self._lock.release()
+
+
+Keepers = Callable[[float, float], Keeper]
+
+
+@pytest.fixture
+def keeper(run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> Keepers:
+    def started(takes: float, writes: float) -> Keeper:
+        keeper = Keeper(run, takes, writes)
+        monkeypatch.setattr(followed_record, "time", keeper)
+        monkeypatch.setattr(followed_record, "ensure_kept", keeper.start)
+        return keeper
+
+    return started
+
+
+@pytest.mark.parametrize(("takes", "writes"), [(0.5, 0.1), (8.0, 5.0), (29.0, 9.0)])
+def test_a_slow_keeper_is_waited_for(run: RunDirectory, keeper: Keepers, takes: float, writes: float) -> None:
+    kept = keeper(takes, writes)
+    state = settle(run)
+    assert (state.phase, state.reason) == (RunPhase.LOST, "power loss")
+    assert kept.now < 2.2 + takes + writes
+
+
+def test_a_keeper_that_finds_the_shim_alive_is_not_waited_for(
+    run: RunDirectory, keeper: Keepers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RunDirectory, "has_shim", lambda *_: True)
+    kept = keeper(1.0, 1000.0)
+    assert not settle(run).phase.ended
+    assert kept.now < 3.2
+
+
+def test_a_run_that_is_supervised_is_not_waited_for(run: RunDirectory, keeper: Keepers) -> None:
+    lock = run.lock()
+    assert lock.try_acquire()
+    kept = keeper(1.0, 1.0)
+    assert not settle(run).phase.ended
+    assert kept.now == 0
+    lock.release()
+
+
+def test_no_keeper_that_never_comes_holds_anybody_up_for_ever(run: RunDirectory, keeper: Keepers) -> None:
+    kept = keeper(1000.0, 1.0)
+    assert settle(run).phase is RunPhase.LOST
+    assert 30 < kept.now < 33
+
+
+def test_elsewhere_no_keeper_is_started_nor_waited_for(
+    run: RunDirectory, keeper: Keepers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = keeper(1.0, 1.0)
+    monkeypatch.setattr(followed_record, "ensure_kept", lambda _: False)
+    settle(run)
+    assert 2 <= kept.now < 2.2
