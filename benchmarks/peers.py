@@ -15,7 +15,7 @@ from pathlib import Path
 
 from processes import command_line
 
-from launcher.runs.store import runtime_path
+from launcher.runs.home import runtime_path
 
 HERE = Path(__file__).resolve().parent
 PAYLOAD = HERE / "payload.py"

@@ -17,7 +17,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.machine import describe
-from launcher.planning import Place, plan
+from launcher.planning.compose import plan
+from launcher.planning.place import Place
 from launcher.specs import Cluster, Device, Host, Recipe, recipe_from_mapping
 
 _SIZES = (8, 512, 10_000, 100_000)

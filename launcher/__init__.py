@@ -11,7 +11,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from launcher.planning import LaunchPlan, Place, plan
+    from launcher.planning.compose import plan
+    from launcher.planning.model import LaunchPlan
+    from launcher.planning.place import Place
     from launcher.specs import Cluster, Recipe, load_cluster, load_recipe
     from launcher.supervise.handle import Run, launch
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -14,11 +15,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from launcher.runs.store import runtime_path
+from launcher.runs.home import runtime_path
 
 for _name in ("COLUMNS", "LINES"):  # of the terminal that the tests are started from: commands ask their own
     os.environ.pop(_name, None)
 _ENVIRONMENT = frozenset(os.environ)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has what it starts in the background ignore it
 
 # Files whose tests take minutes, the longest first: begun late, they would have the last word alone.
 _LONG = (

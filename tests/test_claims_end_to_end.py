@@ -14,9 +14,10 @@ import psutil
 import pytest
 
 from launcher.errors import ExitCode
-from launcher.runs.record import is_held
+from launcher.runs.home import runtime_path
+from launcher.runs.lock import is_held
 from launcher.runs.state import RunPhase
-from launcher.runs.store import RunDirectory, all_runs, find_run, runtime_path
+from launcher.runs.store import RunDirectory, all_runs, find_run
 from launcher.supervise.shim.claims import is_claimed, read_holder
 from tests.end_to_end import (
     is_alive,

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from launcher.errors import ExitCode
-from launcher.runs.record import is_held
+from launcher.runs.lock import is_held
 from launcher.runs.state import RankPhase, RunPhase
 from launcher.supervise.on_ray.hold import head_lock
 from tests.conftest import SmallDisk

@@ -100,7 +100,7 @@ def _plan_findings(recipe: Recipe, hosts: Cluster) -> tuple[Finding, ...]:
     """Why there is no plan, but for ranks that do not fit, of which the look at the hosts tells."""
     from launcher.errors import PlanError
     from launcher.hosts.preflight.finding import Check, finding_of
-    from launcher.planning import plan
+    from launcher.planning.compose import plan
     from launcher.planning.place import Place
     from launcher.planning.placement import place_ranks
     from launcher.supervise.sights import resolved_addresses

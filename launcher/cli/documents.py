@@ -57,8 +57,8 @@ from typing import TYPE_CHECKING, Any
 
 from launcher.logs.packed import existing
 from launcher.logs.progress import RankProgress
-from launcher.planning.layout import RunLayout
 from launcher.runs.endings import ending_of
+from launcher.runs.layout import RunLayout
 from launcher.runs.ledger import Kind, Ledger
 
 if TYPE_CHECKING:

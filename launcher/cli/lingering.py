@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from launcher.hosts.process_state import process_state
-from launcher.runs.record import is_held
+from launcher.runs.lock import is_held
 from launcher.runs.state import RankPhase, RunState
 
 if TYPE_CHECKING:

@@ -174,7 +174,7 @@ def _bug(error: Exception) -> ExitCode:
     import time
     import traceback
 
-    from launcher.runs.store import home, write_file
+    from launcher.runs.home import home, write_file
 
     path = home() / "crash" / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.txt"
     what = f"{type(error).__name__}: {error}".splitlines()[0][:300]

@@ -14,7 +14,6 @@ from launcher.cli.troubles import trouble_words
 from launcher.cli.view import RunView
 from launcher.cli.wording import count, duration, origin, ranks_phrase
 from launcher.logs.safe import safe_line
-from launcher.planning.layout import RunLayout
 from launcher.runs.events import (
     AttemptStarted,
     Decided,
@@ -32,6 +31,7 @@ from launcher.runs.events import (
     StragglerFound,
     TroubleFound,
 )
+from launcher.runs.layout import RunLayout
 from launcher.runs.state import Exit
 
 _WORTH_TELLING = 0.1  # seconds that a restart waits

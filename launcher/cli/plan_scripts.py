@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 from launcher.cli.output import talk
 from launcher.logs.safe import safe_line
-from launcher.planning import LaunchPlan, Place, plan
+from launcher.planning.compose import plan
+from launcher.planning.model import LaunchPlan
+from launcher.planning.place import Place
 from launcher.planning.rendering import (
     Artifact,
     cann_folders,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from launcher.errors import InfrastructureError, UsageError
-from launcher.planning import LaunchPlan
 from launcher.planning.difference import Side, difference, render_difference
+from launcher.planning.model import LaunchPlan
 from launcher.runs.store import RunDirectory, find_run
 from launcher.supervise.fleet import afar
 from launcher.supervise.fleet.way_home import way_home

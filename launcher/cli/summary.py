@@ -17,7 +17,7 @@ from launcher.cli.wording import count, duration, quantity, rank_list, ranks_pat
 from launcher.logs.curve import sparkline
 from launcher.logs.metrics import Evaluation, Metric
 from launcher.logs.safe import safe_line
-from launcher.planning.layout import RunLayout
+from launcher.runs.layout import RunLayout
 from launcher.runs.state import AttemptState, RankPhase, RankState, RunPhase
 
 _MOST_LINES = 12

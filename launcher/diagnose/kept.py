@@ -8,8 +8,9 @@ from pathlib import Path
 
 from launcher.diagnose.verdict import Verdict
 from launcher.errors import NpuLaunchError
-from launcher.runs.record import Lock
-from launcher.runs.store import RunDirectory, write_file
+from launcher.runs.home import write_file
+from launcher.runs.lock import Lock
+from launcher.runs.store import RunDirectory
 
 
 def kept(run: RunDirectory, attempt: int) -> Verdict | None:

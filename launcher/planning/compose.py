@@ -20,13 +20,13 @@ from launcher.planning.environment import (
     refuse_contradictions,
 )
 from launcher.planning.layers import Layers
-from launcher.planning.layout import AttemptLayout, RunLayout
 from launcher.planning.model import Checkpoints, Claim, LaunchPlan, RankProcess, ServiceProcess, Target
 from launcher.planning.openings import openings
 from launcher.planning.place import Place, hccl_ports
 from launcher.planning.placement import Seat, keep_seats, place_ranks
 from launcher.planning.ranktable.formats import RankTable, rank_table
 from launcher.planning.stencil import Stencils
+from launcher.runs.layout import AttemptLayout, RunLayout
 from launcher.specs import Binding, Cluster, Framework, FrozenMap, Prewarm, Recipe
 from launcher.specs.placeholders import fill, used
 from launcher.specs.sweep import combination

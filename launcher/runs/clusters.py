@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from launcher.errors import InfrastructureError
-from launcher.runs.store import machine_directory, machine_path, write_file
-from launcher.specs import Cluster
+from launcher.runs.home import machine_directory, machine_path, write_file
+
+if TYPE_CHECKING:
+    from launcher.specs import Cluster
 
 
 class _Kept(BaseModel):

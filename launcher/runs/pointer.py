@@ -13,7 +13,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from launcher.runs.store import RunDirectory, home, write_file
+from launcher.runs.home import home, write_file
+from launcher.runs.store import RunDirectory
 
 
 class At(BaseModel):

@@ -21,8 +21,9 @@ from pydantic import BaseModel, ConfigDict
 from launcher.errors import InfrastructureError, NpuLaunchError
 from launcher.hosts.reach import Reach
 from launcher.runs.clusters import cluster_id
+from launcher.runs.home import home, write_file
 from launcher.runs.pointer import here, move, pointed_at
-from launcher.runs.store import RunDirectory, all_runs, home, write_file
+from launcher.runs.store import RunDirectory, all_runs
 from launcher.specs import Cluster, Recipe, dump_yaml, load_cluster, load_recipe
 from launcher.supervise import taken
 from launcher.supervise.claims import Taken

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 
-from launcher.runs.store import make_runtime_directory
+from launcher.runs.home import make_runtime_directory
 
 _BIND_TRIES = 10
 

@@ -14,8 +14,9 @@ from types import MappingProxyType
 from launcher.errors import InfrastructureError
 from launcher.hosts.tagged import DIRECTORY_TAG, RUN_TAG, TAGS
 from launcher.logs.keeping.due import is_due
+from launcher.runs.home import home
 from launcher.runs.pointer import pointed_at
-from launcher.runs.store import RunDirectory, home
+from launcher.runs.store import RunDirectory
 
 _SHIM = Path(__file__).with_name("shim")
 _PATIENCE = 40.0  # seconds for a keeper to take a run; who has it begun from afar waits a little longer

@@ -21,8 +21,9 @@ from pathlib import Path
 
 from launcher.errors import InfrastructureError
 from launcher.runs.events import SupervisorChanged
+from launcher.runs.home import remove_runtime_directory
 from launcher.runs.record import RecordReader
-from launcher.runs.store import RunDirectory, remove_runtime_directory
+from launcher.runs.store import RunDirectory
 from launcher.specs import load_cluster
 from launcher.supervise import on_host
 from launcher.supervise.awaiting_ray import AwaitingRay, is_untouched

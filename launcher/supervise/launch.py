@@ -14,12 +14,13 @@ from launcher.hosts.orphans import end_what_is_left_of
 from launcher.hosts.preflight.finding import Severity
 from launcher.hosts.preflight.wording import in_one_line
 from launcher.hosts.program import check_program
-from launcher.planning import LaunchPlan
+from launcher.planning.model import LaunchPlan
 from launcher.runs.events import Event, Note, RunEnded, Slot
+from launcher.runs.home import make_runtime_directory
+from launcher.runs.lock import Lock
 from launcher.runs.pointer import here, move
-from launcher.runs.record import Lock
 from launcher.runs.state import RankPhase, RunPhase, RunState
-from launcher.runs.store import RunDirectory, create_run, example_run, make_runtime_directory
+from launcher.runs.store import RunDirectory, create_run, example_run
 from launcher.specs import Cluster, Framework, Recipe, dump_yaml, load_recipe
 from launcher.specs.choices import Preflight
 from launcher.supervise.claims import Allotment, Claimed, Taken, foresee, foresee_block, taken_slots

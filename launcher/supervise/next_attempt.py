@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 
-from launcher.planning import LaunchPlan
+from launcher.planning.model import LaunchPlan
 from launcher.runs.events import Decided
 from launcher.runs.state import Reach, RunState
 from launcher.runs.store import RunDirectory

@@ -14,8 +14,10 @@ from launcher.errors import InfrastructureError
 from launcher.hosts.tagged import tagged_processes
 from launcher.logs.pattern import is_quick
 from launcher.runs.events import Event, HostReady, ProcessStarted
-from launcher.runs.record import Lock, RecordReader, is_held
-from launcher.runs.store import RunDirectory, make_runtime_directory, remove_runtime_directory, write_file
+from launcher.runs.home import make_runtime_directory, remove_runtime_directory, write_file
+from launcher.runs.lock import Lock, is_held
+from launcher.runs.record import RecordReader
+from launcher.runs.store import RunDirectory
 from launcher.supervise.detached import start_scan, start_shim, start_sweep
 
 KILL_PATIENCE = 10.0  # seconds for the kernel to end what was killed

@@ -7,7 +7,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from launcher.runs.store import RunDirectory, home
+from launcher.runs.home import home
+from launcher.runs.store import RunDirectory
 from launcher.supervise.shim.plans import parts_of
 
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from launcher.errors import InfrastructureError
-from launcher.planning import hccl_ports
 from launcher.planning.claims import BLOCKS, PORTS, named_blocks
+from launcher.planning.place import hccl_ports
 from launcher.specs import Recipe
 
 _HCCL = "HCCL_IF_BASE_PORT"

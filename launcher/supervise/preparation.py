@@ -9,9 +9,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from launcher.planning import Checkpoints, LaunchPlan, Place, plan
+from launcher.planning.compose import plan
+from launcher.planning.model import Checkpoints, LaunchPlan
+from launcher.planning.place import Place
 from launcher.runs.events import AttemptStarted, Event, RunCreated, Slot
-from launcher.runs.store import RunDirectory, write_file
+from launcher.runs.home import write_file
+from launcher.runs.store import RunDirectory
 from launcher.specs import Cluster, Recipe, dump_yaml, load_cluster, load_recipe
 from launcher.supervise.claims import Allotment, claims_folder
 from launcher.supervise.ports import scheduler_port

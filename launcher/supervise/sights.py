@@ -19,7 +19,8 @@ from launcher.hosts.set_env import host_environment
 from launcher.hosts.this_machine import device_ids, machine_root
 from launcher.planning.model import HostEnvironment
 from launcher.planning.ranktable.addresses import parse_ip
-from launcher.runs.store import RunDirectory, cache_directory, write_file
+from launcher.runs.home import cache_directory, write_file
+from launcher.runs.store import RunDirectory
 from launcher.specs import Binding, Cluster, Host, Recipe
 from launcher.supervise.spread import is_spread
 

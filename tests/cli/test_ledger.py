@@ -31,7 +31,7 @@ from launcher.runs.events import (
     Progressed,
 )
 from launcher.runs.fold import fold
-from launcher.runs.record import Lock
+from launcher.runs.lock import Lock
 from tests.cli.conftest import Author, WrittenRun
 
 

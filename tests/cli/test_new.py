@@ -10,7 +10,7 @@ import pytest
 
 from launcher.cli.main import main
 from launcher.errors import ExitCode
-from launcher.planning import plan
+from launcher.planning.compose import plan
 from launcher.specs import Framework, FrozenMap, cluster_from_mapping, load_recipe
 from launcher.writing.companions import companions
 from launcher.writing.shipped import shipped_folder, shipped_recipes

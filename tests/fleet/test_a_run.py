@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from launcher.errors import ExitCode
+from launcher.runs.home import runtime_path
 from launcher.runs.state import RunPhase
-from launcher.runs.store import runtime_path
 from tests.fleet.site import HOME, Site, document
 from tests.machines import Machines
 

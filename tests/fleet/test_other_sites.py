@@ -11,8 +11,8 @@ import psutil
 import pytest
 
 from launcher.errors import ExitCode
+from launcher.runs.home import runtime_path
 from launcher.runs.state import RunPhase
-from launcher.runs.store import runtime_path
 from tests.fleet import certificates
 from tests.fleet.certificates import Authority
 from tests.fleet.site import HOME, Site, commands, document, ranks_on

@@ -13,8 +13,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from launcher.planning import LaunchPlan, Place, plan
-from launcher.planning.model import RankProcess
+from launcher.planning.compose import plan
+from launcher.planning.model import LaunchPlan, RankProcess
+from launcher.planning.place import Place
 from launcher.specs import Cluster, Device, Host, Recipe, recipe_from_mapping
 
 BASH = shutil.which("bash") or ""

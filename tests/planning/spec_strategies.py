@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from launcher.planning import Place
+from launcher.planning.place import Place
 from launcher.specs import Cluster, Device, Host, Recipe, recipe_from_mapping
 
 DIRECTORY = "/srv/a'; touch x #/{rank}/runs/job 1"

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from scripts import cpus, npus
 from spec_strategies import jobs
 
-from launcher.planning import Place, plan
+from launcher.planning.compose import plan
 from launcher.planning.difference import Change, Side, Subject, difference, render_difference
+from launcher.planning.place import Place
 from launcher.specs import Cluster, recipe_from_mapping
 
 

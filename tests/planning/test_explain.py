@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from spec_strategies import jobs
 
 from launcher.errors import UsageError
-from launcher.planning import LaunchPlan, Place, plan
+from launcher.planning.compose import plan
 from launcher.planning.explain import ExplainedVariable, Explanation, From, explain, render_explanation
-from launcher.planning.model import Environment, HostEnvironment
+from launcher.planning.model import Environment, HostEnvironment, LaunchPlan
+from launcher.planning.place import Place
 from launcher.specs import Cluster, Host, Recipe, load_recipe
 
 CLUSTER = Cluster(name="lab", soc="Ascend910B3", hosts=(Host(name="a", address="10.0.0.1", devices=8),))

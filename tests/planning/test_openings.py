@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from launcher.planning import plan
+from launcher.planning.compose import plan
 from launcher.planning.model import LaunchPlan
 from launcher.planning.place import Place
 from launcher.planning.rendering import render_text

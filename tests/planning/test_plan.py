@@ -9,7 +9,9 @@ import pytest
 from golden.regenerate import golden_plan
 
 from launcher.errors import PlanError
-from launcher.planning import LaunchPlan, Place, plan
+from launcher.planning.compose import plan
+from launcher.planning.model import LaunchPlan
+from launcher.planning.place import Place
 from launcher.specs import Cluster, Device, Host, Recipe, dump_yaml, load_recipe, recipe_from_mapping
 
 GOLDEN = Path(__file__).parent / "golden"

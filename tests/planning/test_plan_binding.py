@@ -7,8 +7,10 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from launcher.planning import LaunchPlan, Place, plan
 from launcher.planning.binding import bound_cpus
+from launcher.planning.compose import plan
+from launcher.planning.model import LaunchPlan
+from launcher.planning.place import Place
 from launcher.planning.placement import Seat
 from launcher.specs import Cluster, Device, Host, recipe_from_mapping
 

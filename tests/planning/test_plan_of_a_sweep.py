@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 from scripts import bash, complaints, cpus, npus, plain, planned, said
 
 from launcher.errors import PlanError
-from launcher.planning import LaunchPlan, Place, plan
+from launcher.planning.compose import plan
 from launcher.planning.devices_needed import fewer
 from launcher.planning.difference import Side, Subject, difference
 from launcher.planning.explain import explain, render_explanation
+from launcher.planning.model import LaunchPlan
+from launcher.planning.place import Place
 from launcher.planning.rendering import k8s_files, render_k8s, render_sh, render_text, sh_files
 from launcher.specs import Container, Recipe, load_recipe, recipe_from_mapping
 from launcher.specs.sweep import in_words

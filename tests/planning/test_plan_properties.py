@@ -9,7 +9,9 @@ from typing import Any
 from hypothesis import given, settings
 from spec_strategies import DIRECTORY, jobs
 
-from launcher.planning import LaunchPlan, Place, Target, hccl_ports, plan
+from launcher.planning.compose import plan
+from launcher.planning.model import LaunchPlan, Target
+from launcher.planning.place import Place, hccl_ports
 from launcher.specs import Cluster, Recipe
 
 Job = tuple[Recipe, Cluster, Place]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from launcher.planning import Place, plan
+from launcher.planning.compose import plan
+from launcher.planning.place import Place
 from launcher.specs import Cluster, Device, Host, recipe_from_mapping
 
 FEW, MANY = 512, 2048

@@ -18,8 +18,9 @@ from golden.regenerate import golden_plan
 from hypothesis import given, settings
 from spec_strategies import jobs
 
-from launcher.planning import LaunchPlan, Place, plan
-from launcher.planning.model import Environment, HostEnvironment, RankProcess
+from launcher.planning.compose import plan
+from launcher.planning.model import Environment, HostEnvironment, LaunchPlan, RankProcess
+from launcher.planning.place import Place
 from launcher.planning.rendering import render_sh, render_text, sh_files
 from launcher.planning.shared import pattern
 from launcher.specs import Cluster, Host, recipe_from_mapping

@@ -9,7 +9,7 @@ import pytest
 from scripts import BASH, HOSTILE, TEXTS, bash, complaints, cpus, npus, plain, planned, said
 
 from launcher.errors import PlanError
-from launcher.planning import LaunchPlan
+from launcher.planning.model import LaunchPlan
 from launcher.planning.rendering import docker_files, render_docker
 from launcher.planning.rendering.container import in_container
 from launcher.specs import Cluster, Container, ContainerRuntime, Recipe

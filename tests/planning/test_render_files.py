@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scripts import BASH, HOSTILE, TEXTS, bash, complaints, cpus, env_names, hostile_texts, npus, plain, planned, said
 
-from launcher.planning import LaunchPlan
+from launcher.planning.model import LaunchPlan
 from launcher.planning.rendering import Artifact, render_sh, sh_files
 
 

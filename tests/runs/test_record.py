@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 
 from launcher.runs.events import Note, StopRequested
-from launcher.runs.record import Lock, RecordReader, RecordWriter, is_held
+from launcher.runs.lock import Lock, is_held
+from launcher.runs.record import RecordReader, RecordWriter
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:

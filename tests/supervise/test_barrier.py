@@ -9,9 +9,10 @@ from pathlib import Path
 
 from launcher.planning.model import LaunchPlan, RankProcess, ServiceProcess
 from launcher.runs.events import AttemptStarted, Decided, Event, HostReady, ProcessStarted, RunCreated
+from launcher.runs.home import write_file
 from launcher.runs.record import RecordReader
 from launcher.runs.state import RunPhase, RunState
-from launcher.runs.store import RunDirectory, create_run, write_file
+from launcher.runs.store import RunDirectory, create_run
 from launcher.specs import Cluster, FrozenMap, dump_yaml, recipe_from_mapping
 from launcher.supervise.claims import Allotment
 from launcher.supervise.link import ShimLink

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from launcher.planning import Place, plan
+from launcher.planning.compose import plan
 from launcher.planning.model import Environment, HostEnvironment
+from launcher.planning.place import Place
 from launcher.specs import Cluster, Host, recipe_from_mapping
 from launcher.supervise.shim.binding import bindable
 from tests.supervise.test_shim import ShimProcess

@@ -8,8 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from launcher.runs.record import is_held
-from launcher.runs.store import runtime_path
+from launcher.runs.home import runtime_path
+from launcher.runs.lock import is_held
 from launcher.supervise.on_ray.hold import gone, head_lock, hold, release, stay
 from launcher.supervise.warm import take_down
 

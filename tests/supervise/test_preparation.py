@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from launcher.errors import PreflightError
-from launcher.planning import LaunchPlan
-from launcher.runs.store import example_run, write_file
+from launcher.planning.model import LaunchPlan
+from launcher.runs.home import write_file
+from launcher.runs.store import example_run
 from launcher.specs import Cluster, Host, recipe_from_mapping
 from launcher.supervise.claims import Allotment
 from launcher.supervise.preparation import plan_attempt

@@ -14,7 +14,8 @@ from pathlib import Path
 import psutil
 
 from launcher.runs.clusters import Member, Membership, cluster_id, token_path, write_membership
-from launcher.runs.store import RunDirectory, make_runtime_directory, remove_runtime_directory, write_file
+from launcher.runs.home import make_runtime_directory, remove_runtime_directory, write_file
+from launcher.runs.store import RunDirectory
 from launcher.specs import Cluster, Host, load_recipe
 from launcher.supervise.launch import begin
 from launcher.supervise.on_ray.settings import OBJECT_STORE_BYTES, driver_environment

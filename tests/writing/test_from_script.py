@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from launcher.errors import NpuLaunchError, SpecError
-from launcher.planning import LaunchPlan, plan
+from launcher.planning.compose import plan
+from launcher.planning.model import LaunchPlan
 from launcher.specs import Framework, Rendezvous, cluster_from_mapping, load_recipe
 from launcher.writing.from_script import Script, launch_of
 from launcher.writing.launch import Launch

@@ -14,7 +14,7 @@ from launcher.hosts.code.transport import Receiver, parcels
 from launcher.hosts.code.tree import Tree, read_tree
 from launcher.hosts.provision.outcome import Provided
 from launcher.hosts.reach import Reach
-from launcher.runs.store import home
+from launcher.runs.home import home
 from launcher.specs import Host
 
 Outcome = TypeVar("Outcome")

@@ -12,7 +12,7 @@ from launcher.hosts.preflight.paths import paths_to_ask, python_of
 from launcher.hosts.preflight.ports import ports_to_ask
 from launcher.hosts.preflight.space import SHARED_MEMORY, TEMPORARY
 from launcher.hosts.report import Clock, Filesystem, HostReport, PathKind
-from launcher.runs.store import home
+from launcher.runs.home import home
 from launcher.specs import Cluster, Host, Recipe
 from launcher.specs.choices import Preflight
 

@@ -19,7 +19,7 @@ from launcher.hosts.provision.problems import failed, megabytes
 from launcher.hosts.provision.push import Place, push, verify
 from launcher.hosts.provision.stock import Stock
 from launcher.hosts.reach import Reach, ThisMachine
-from launcher.runs.store import home as own_home
+from launcher.runs.home import home as own_home
 from launcher.specs import Host
 
 PUSHES_AT_ONCE: Final = 8  # they share the launching machine's line

@@ -19,7 +19,7 @@ from launcher.hosts.provision.foreign import Target, foreign_packages, foreign_p
 from launcher.hosts.provision.own_python import own_python
 from launcher.hosts.provision.problems import megabytes
 from launcher.hosts.provision.seen import Version
-from launcher.runs.store import cache_directory
+from launcher.runs.home import cache_directory
 
 
 class _Part(NamedTuple):

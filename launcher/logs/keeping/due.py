@@ -6,7 +6,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from launcher.runs.store import home
+from launcher.runs.home import home
 
 _PERIOD = 3600.0  # seconds between sweeps that nobody asked for
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 from launcher.logs.keeping.belongings import Belonging, Kind, belongings
 from launcher.logs.keeping.deciding import KeptRun
+from launcher.runs.home import home
+from launcher.runs.lock import is_held
 from launcher.runs.pointer import pointed_at
-from launcher.runs.record import is_held
 from launcher.runs.state import RunPhase, RunState
-from launcher.runs.store import RunDirectory, all_runs, home
+from launcher.runs.store import RunDirectory, all_runs
 
 CUT_TO = 1 << 20
 """Bytes of a long log that are left when it is cut."""

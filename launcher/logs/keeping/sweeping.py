@@ -18,8 +18,8 @@ from launcher.logs.keeping.inventory import CUT_TO, Found, has_live_shim, invent
 from launcher.logs.keeping.limits import Keep
 from launcher.logs.keeping.packing import PARTIAL, pack, pack_cut
 from launcher.logs.packed import COMPRESSED
-from launcher.runs.record import Lock
-from launcher.runs.store import home
+from launcher.runs.home import home
+from launcher.runs.lock import Lock
 
 _log = logging.getLogger(__name__)
 _WORTH_IT = 1 << 16  # bytes of a log below which it is not compressed

@@ -14,9 +14,9 @@ from launcher.logs.sources.names import named
 from launcher.logs.sources.places import with_ranks_of_devices
 from launcher.logs.sources.rotation import Part, in_streams
 from launcher.logs.sources.walking import files_below, files_in, folders_in
-from launcher.planning.layout import AttemptLayout
 from launcher.planning.model import Target
 from launcher.runs.events import ProcessStarted, RunCreated
+from launcher.runs.layout import AttemptLayout
 from launcher.runs.record import RecordReader
 from launcher.runs.store import RunDirectory
 

@@ -19,7 +19,7 @@ from launcher.logs.sources.rotation import in_streams
 from launcher.logs.sources.samples import sample, share
 from launcher.logs.sources.sayings import Said, said_in
 from launcher.logs.sources.walking import Below, files_below
-from launcher.planning.layout import RunLayout
+from launcher.runs.layout import RunLayout
 from launcher.runs.store import RunDirectory
 
 _MOST_NOTES = 50

@@ -12,8 +12,9 @@ import signal
 import sys
 from contextlib import suppress
 
-from launcher.runs.record import is_held
-from launcher.runs.store import RunDirectory, home
+from launcher.runs.home import home
+from launcher.runs.lock import is_held
+from launcher.runs.store import RunDirectory
 
 
 def dismiss(run: RunDirectory) -> int:

@@ -14,8 +14,8 @@ from launcher.errors import InfrastructureError, UsageError
 from launcher.hosts.reach import Reach
 from launcher.hosts.ways import Ways
 from launcher.runs.clusters import Membership, cluster_id
+from launcher.runs.home import home
 from launcher.runs.pointer import At
-from launcher.runs.store import home
 from launcher.specs import Cluster, Host
 from launcher.supervise.fleet.asking import Tell, ask, everywhere, refuse, sort_out
 from launcher.supervise.fleet.over import Known, Standing, known_of, standing

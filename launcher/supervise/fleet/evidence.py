@@ -14,8 +14,9 @@ from launcher.errors import InfrastructureError, NpuLaunchError
 from launcher.hosts.provision.outcome import Provided
 from launcher.hosts.reach import Reach
 from launcher.hosts.ways import Ways
+from launcher.runs.home import home
 from launcher.runs.pointer import At
-from launcher.runs.store import RunDirectory, home
+from launcher.runs.store import RunDirectory
 from launcher.specs import Cluster, Host
 from launcher.supervise.fleet.asking import ask
 from launcher.supervise.gather.fetching import fetch, hand_over

@@ -22,8 +22,9 @@ from contextlib import suppress
 from typing import Any
 
 from launcher.errors import NpuLaunchError
+from launcher.runs.home import home
 from launcher.runs.state import RunPhase
-from launcher.runs.store import RunDirectory, home
+from launcher.runs.store import RunDirectory
 from launcher.supervise.handle import Run
 from launcher.supervise.launch import request_stop
 from launcher.supervise.preparation import last_plan

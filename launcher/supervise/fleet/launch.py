@@ -15,7 +15,7 @@ from launcher.hosts.preflight.wording import in_one_line
 from launcher.hosts.program import check_program
 from launcher.hosts.survey import has_python
 from launcher.hosts.ways import Ways
-from launcher.planning import plan
+from launcher.planning.compose import plan
 from launcher.planning.place import Place
 from launcher.runs.pointer import point
 from launcher.runs.store import RunDirectory

@@ -15,7 +15,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from launcher.errors import InfrastructureError, NpuLaunchError
-from launcher.runs.store import RunDirectory, home
+from launcher.runs.home import home
+from launcher.runs.store import RunDirectory
 
 
 class Known(BaseModel):

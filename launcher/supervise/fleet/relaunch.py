@@ -11,7 +11,7 @@ from launcher.hosts.preflight.finding import Severity
 from launcher.hosts.preflight.wording import in_one_line
 from launcher.hosts.ways import Ways
 from launcher.runs.clusters import cluster_id, read_membership
-from launcher.runs.record import is_held
+from launcher.runs.lock import is_held
 from launcher.runs.store import RunDirectory
 from launcher.specs import Cluster, load_cluster, load_recipe
 from launcher.specs.choices import Preflight

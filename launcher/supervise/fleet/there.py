@@ -17,9 +17,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from launcher.errors import InfrastructureError, NpuLaunchError
 from launcher.runs.clusters import Membership, cluster_directory, cluster_id, read_membership, token_path
+from launcher.runs.home import home
+from launcher.runs.lock import is_held
 from launcher.runs.pointer import pointed_at
-from launcher.runs.record import is_held
-from launcher.runs.store import RunDirectory, home
+from launcher.runs.store import RunDirectory
 from launcher.specs import load_cluster
 from launcher.supervise.mirror.keeping import mirrored_runs
 

@@ -20,8 +20,8 @@ from launcher.hosts.provision.provide import provide
 from launcher.hosts.reach import Reach
 from launcher.hosts.ways import Ways
 from launcher.runs.clusters import Member, Membership, cluster_id
+from launcher.runs.home import home
 from launcher.runs.pointer import At
-from launcher.runs.store import home
 from launcher.specs import Cluster, Host
 from launcher.supervise.fleet.asking import Result, Tell, ask, everywhere, refuse, sort_out
 from launcher.supervise.fleet.choice import Head, addresses, choose_head, memberships

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from launcher.errors import NpuLaunchError
-from launcher.runs.store import RunDirectory, write_file
+from launcher.runs.home import write_file
+from launcher.runs.store import RunDirectory
 from launcher.supervise import on_host
 from launcher.supervise.gather.outcome import FromHost, Gathered, Limits, Missing
 from launcher.supervise.gather.snapshot import MOST_SECONDS, evidence_folder, snapshot, snapshot_folder

@@ -11,7 +11,8 @@ import time
 from pydantic import BaseModel, ConfigDict
 
 from launcher.errors import UsageError
-from launcher.runs.store import RunDirectory, home
+from launcher.runs.home import home
+from launcher.runs.store import RunDirectory
 from launcher.supervise.converse import converse
 from launcher.supervise.followed_record import settle
 from launcher.supervise.gather.outcome import Gathered

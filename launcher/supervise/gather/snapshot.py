@@ -18,7 +18,7 @@ from typing import IO, Final
 from launcher.hosts import probe
 from launcher.hosts.reading import request as places
 from launcher.hosts.this_machine import device_ids, machine_root
-from launcher.planning.layout import RunLayout
+from launcher.runs.layout import RunLayout
 from launcher.supervise.gather.outcome import Missing
 
 TOOL_SECONDS: Final = 10.0  # that one command may take

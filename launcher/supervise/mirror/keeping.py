@@ -14,10 +14,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from launcher.planning.layout import RunLayout
 from launcher.runs.fold import fold
+from launcher.runs.home import write_file
+from launcher.runs.layout import RunLayout
 from launcher.runs.record import RecordReader
-from launcher.runs.store import RunDirectory, write_file
+from launcher.runs.store import RunDirectory
 from launcher.supervise import on_host
 
 _LABEL = "mirror.json"  # in the run's folder: whose record is kept in the folder beside it

@@ -8,7 +8,7 @@ Ray is held by runs, which goes on as it was but ends with the last of them.
 from __future__ import annotations
 
 from launcher.runs.clusters import membership_path, token_path
-from launcher.runs.store import remove_runtime_directory
+from launcher.runs.home import remove_runtime_directory
 from launcher.supervise.on_ray.ending import end_service
 from launcher.supervise.on_ray.remote import Answer, reply
 from launcher.supervise.on_ray.service import head_service, node_service

@@ -18,8 +18,9 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from launcher.runs.record import is_held
-from launcher.runs.store import RunDirectory, home
+from launcher.runs.home import home
+from launcher.runs.lock import is_held
+from launcher.runs.store import RunDirectory
 from launcher.supervise.logging_setup import log_to
 from launcher.supervise.on_ray import serving
 from launcher.supervise.on_ray.ray_process import RayProcess

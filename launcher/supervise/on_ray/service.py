@@ -16,8 +16,8 @@ from pathlib import Path
 from launcher.errors import InfrastructureError
 from launcher.hosts.tagged import TAGS
 from launcher.runs.clusters import cluster_directory
-from launcher.runs.record import Lock, is_held
-from launcher.runs.store import home, machine_directory, make_runtime_directory, runtime_path
+from launcher.runs.home import home, machine_directory, make_runtime_directory, runtime_path
+from launcher.runs.lock import Lock, is_held
 
 _PAUSE = 0.05  # seconds between looks at a process that is just starting or just ending
 _REMOVAL_PATIENCE = 5.0  # seconds for it to end, of itself or because it was killed

@@ -13,8 +13,8 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from launcher.runs.record import Lock
-from launcher.runs.store import make_runtime_directory, remove_runtime_directory
+from launcher.runs.home import make_runtime_directory, remove_runtime_directory
+from launcher.runs.lock import Lock
 from launcher.supervise.on_ray.ray_process import RayProcess
 
 _PR_SET_CHILD_SUBREAPER = 36

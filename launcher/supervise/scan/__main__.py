@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from launcher.errors import ExitCode, NpuLaunchError
-from launcher.runs.record import Lock
+from launcher.runs.lock import Lock
 from launcher.runs.store import RunDirectory
 from launcher.supervise.logging_setup import log_to
 from launcher.supervise.scan.shim_events import ShimGone

@@ -8,7 +8,7 @@ import pytest
 
 from launcher.errors import SpecError
 from launcher.hosts.code.relocation import project_root, relocated
-from launcher.planning import plan
+from launcher.planning.compose import plan
 from launcher.specs import Recipe, cluster_from_mapping, load_recipe
 
 FOLDER = "/home/train/.npu-launch/code/0123456789abcdef"

@@ -19,9 +19,10 @@ from launcher.logs.keeping.limits import Keep
 from launcher.logs.keeping.packing import pack, pack_cut
 from launcher.logs.keeping.sweeping import plan_sweep, sweep
 from launcher.logs.packed import open_log
+from launcher.runs.home import home
+from launcher.runs.lock import Lock
 from launcher.runs.pointer import At, move, point, pointed_at
-from launcher.runs.record import Lock
-from launcher.runs.store import RunDirectory, home
+from launcher.runs.store import RunDirectory
 from tests.cli.conftest import Author, WrittenRun
 
 DAY = 86400.0

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from launcher.errors import PlanError
-from launcher.planning import LaunchPlan, Place, plan
+from launcher.planning.compose import plan
+from launcher.planning.model import LaunchPlan
+from launcher.planning.place import Place
 from launcher.specs import Cluster, Device, Host, Recipe, recipe_from_mapping
 
 

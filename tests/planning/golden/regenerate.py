@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from launcher.planning import LaunchPlan, Place, plan
+from launcher.planning.compose import plan
+from launcher.planning.model import LaunchPlan
+from launcher.planning.place import Place
 from launcher.specs import load_cluster, load_recipe
 
 HERE = Path(__file__).parent

@@ -57,7 +57,7 @@ def settings(python: str, **more: object) -> list[str]:
     return [part for value in ("ranks=2", f"python={python}", *args) for part in ("--set", value)]
 
 
-def test_two_ranks_train_to_the_same_weights_in_one_go_or_in_two_or_after_a_fault_or_under_torchrun(
+def test_two_ranks_train_to_the_same_weights_in_one_go_or_in_parts_after_a_fault_or_under_torchrun(
     torch_python: str, tmp_path: Path
 ) -> None:
     done = npu_launch(RECIPE, *settings(torch_python), timeout=200)
@@ -71,23 +71,20 @@ def test_two_ranks_train_to_the_same_weights_in_one_go_or_in_two_or_after_a_faul
         assert evaluation["metrics"]["images"] == 33
         assert evaluation["metrics"]["top1"] <= evaluation["metrics"]["top5"] <= 1
 
-    done = npu_launch(RECIPE, *settings(torch_python, stop_at_step=5), timeout=200)
+    mortal = tmp_path / "mortal.py"
+    mortal.write_text(MORTAL.format(recipe=str(RECIPE.parent / "pytorch")))
+    to_nine = settings(torch_python, stop_at_step=9)
+    done = npu_launch(RECIPE, *to_nine, "--set", f"script={mortal}", timeout=200)
     assert done.code == ExitCode.OK, done.err + done.out
     part = weights(status())
     done = npu_launch("rerun", "--set", "args.stop_at_step=null", timeout=200)
     assert done.code == ExitCode.OK, done.err + done.out
-    in_two = status()
-    assert in_two["attempts"][1]["resume_from"].endswith("00000005.ckpt")
-    assert part != weights(in_two) == weights(in_one_go)
-
-    mortal = tmp_path / "mortal.py"
-    mortal.write_text(MORTAL.format(recipe=str(RECIPE.parent / "pytorch")))
-    done = npu_launch(RECIPE, *settings(torch_python), "--set", f"script={mortal}", timeout=200)
-    assert done.code == ExitCode.OK, done.err + done.out
-    after_a_fault = status()
-    assert [attempt["first_failure"] for attempt in after_a_fault["attempts"]] == [1, None]
-    assert after_a_fault["attempts"][1]["resume_from"].endswith("00000004.ckpt")
-    assert weights(after_a_fault) == weights(in_one_go)
+    in_parts = status()
+    assert [attempt["first_failure"] for attempt in in_parts["attempts"]] == [1, None, None]
+    resumed = [attempt["resume_from"] for attempt in in_parts["attempts"]]
+    assert resumed[1].endswith("00000004.ckpt")
+    assert resumed[2].endswith("00000009.ckpt")
+    assert part != weights(in_parts) == weights(in_one_go)
 
     assert under_torchrun(torch_python, tmp_path) == {weights(in_one_go)}
 

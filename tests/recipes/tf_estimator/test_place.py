@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from training.errors import RecipeError
 
-from launcher.planning import Place as RunPlace
-from launcher.planning import plan
+from launcher.planning.compose import plan
+from launcher.planning.place import Place as RunPlace
 from launcher.specs import Cluster, Host, recipe_from_mapping
 
 TABLE = {

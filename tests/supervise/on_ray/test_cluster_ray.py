@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from launcher.runs.clusters import Member, Membership
-from launcher.runs.store import runtime_path
+from launcher.runs.home import runtime_path
 from tests.machines import Machines, need_machines
 from tests.machines.machine import Machine
 

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from launcher.runs.events import Event, decode
-from launcher.runs.store import RunDirectory, make_runtime_directory, remove_runtime_directory
+from launcher.runs.home import make_runtime_directory, remove_runtime_directory
+from launcher.runs.store import RunDirectory
 from launcher.supervise.detached import start_scan
 from launcher.supervise.on_host import end_what_is_left
 from launcher.supervise.scan import scanning
