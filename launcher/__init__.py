@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Cluster": "launcher.specs",
-    "LaunchPlan": "launcher.planning",
-    "Place": "launcher.planning",
+    "LaunchPlan": "launcher.planning.model",
+    "Place": "launcher.planning.place",
     "Recipe": "launcher.specs",
     "Run": "launcher.supervise.handle",
     "launch": "launcher.supervise.handle",
     "load_cluster": "launcher.specs",
     "load_recipe": "launcher.specs",
-    "plan": "launcher.planning",
+    "plan": "launcher.planning.compose",
 }
 
 __all__ = ["Cluster", "LaunchPlan", "Place", "Recipe", "Run", "launch", "load_cluster", "load_recipe", "plan"]

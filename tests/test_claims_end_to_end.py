@@ -99,7 +99,7 @@ def test_a_run_that_waits_in_line_starts_when_devices_are_free(tmp_path: Path) -
         stop(first)
         waiting.communicate(timeout=60)
     assert waiting.returncode == ExitCode.OK
-    assert devices(latest()) == [0, 1, 2, 3]
+    assert len(set(devices(latest()))) == 4  # whichever the first let go of first: a process that ends does so in turn
 
 
 def test_who_comes_first_is_served_first(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import paramiko
 
@@ -28,10 +28,16 @@ class Lost(Exception):
     """The connection ended before the command did."""
 
 
+def let_go(channel: paramiko.Channel) -> None:
+    """Close a channel, whose connection may be gone already."""
+    with suppress(EOFError, OSError, paramiko.SSHException):
+        channel.close()
+
+
 @contextmanager
 def closed_after(seconds: float, channel: paramiko.Channel) -> Iterator[None]:
     """A limit on what a server may take to say yes, for which paramiko itself waits without end."""
-    overdue = threading.Timer(seconds, channel.close)
+    overdue = threading.Timer(seconds, let_go, (channel,))
     overdue.daemon = True
     overdue.start()
     try:
@@ -45,8 +51,7 @@ def ending(channel: paramiko.Channel) -> tuple[int, str | None]:
 
     A signal that this system has no number for gives 0. Raises Lost when the other side did not tell.
     """
-    transport = channel.get_transport()
-    assert isinstance(transport, Transport)
+    transport: Transport = channel.get_transport()  # type: ignore[assignment]
     status, name = channel.exit_status, transport.signals.pop(channel.chanid, None)
     if status < 0 and name is None:
         raise Lost(transport.saved_exception or "")

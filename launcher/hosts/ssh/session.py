@@ -12,7 +12,7 @@ from contextlib import suppress
 import paramiko
 
 from launcher.hosts.session import Window
-from launcher.hosts.ssh.command import Lost, closed_after, ending
+from launcher.hosts.ssh.command import Lost, closed_after, ending, let_go
 from launcher.hosts.ssh.problems import SshError, quoted
 from launcher.hosts.ssh.quoting import command_line, own_words
 
@@ -97,7 +97,7 @@ class SshSession:
         """Let go of the channel: the command's input ends, and its terminal hangs up."""
         if self._is_open:
             self._is_open = False
-            self._channel.close()
+            let_go(self._channel)
             self._closed()
 
 

@@ -17,7 +17,7 @@ from paramiko import Channel, ChannelException, SFTPClient, SSHException
 from launcher.errors import InfrastructureError
 from launcher.hosts.reach import Answer
 from launcher.hosts.session import Window
-from launcher.hosts.ssh.command import Command, Lost, closed_after
+from launcher.hosts.ssh.command import Command, Lost, closed_after, let_go
 from launcher.hosts.ssh.connection import RETRIES, Connection, held
 from launcher.hosts.ssh.problems import SshError, Step, quoted
 from launcher.hosts.ssh.quoting import command_line, kill_line
@@ -128,7 +128,7 @@ class Sessions:
         try:
             yield channel
         finally:
-            channel.close()
+            let_go(channel)
             self._slots.give_back()
 
     def _open_channel(self, deadline: float) -> Channel:

@@ -6,13 +6,15 @@ Importing this module imports paramiko.
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import ClassVar
+from typing import Any, ClassVar
+from weakref import proxy
 
 import paramiko
-from paramiko.common import MSG_CHANNEL_REQUEST, cMSG_GLOBAL_REQUEST
+from paramiko.common import MSG_CHANNEL_CLOSE, MSG_CHANNEL_REQUEST, cMSG_GLOBAL_REQUEST
 
 from launcher.hosts.ssh.dial import Line
 from launcher.hosts.ssh.known_hosts import HostKey
@@ -36,6 +38,27 @@ def _with_signal(channel: paramiko.Channel, message: paramiko.Message) -> None:
     paramiko.Channel._handle_request(channel, message)  # type: ignore[attr-defined]
 
 
+class _Outlet:
+    """A transport as a channel has it: nothing goes out behind the channel's end, for which sshd hangs up altogether.
+
+    paramiko makes a message while nobody else has the channel, but sends it afterwards, when its own thread may have
+    closed the channel, because the other side did.
+    """
+
+    def __init__(self, transport: Transport, channel: paramiko.Channel) -> None:
+        self._transport = transport
+        self._channel = proxy(channel)
+        self._sending = threading.Lock()
+
+    def _send_user_message(self, message: paramiko.Message) -> None:
+        with self._sending:
+            if not self._channel.closed or message.asbytes()[0] == MSG_CHANNEL_CLOSE:
+                self._transport._send_user_message(message)  # type: ignore[attr-defined]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
 class Transport(paramiko.Transport):
     """paramiko's, which also tells by which signal a command ended, and notices a server that says nothing any more.
 
@@ -57,6 +80,12 @@ class Transport(paramiko.Transport):
         """paramiko's thread, whose last act is to close its line: a jump host's channel may be gone before it then."""
         with suppress(EOFError, OSError, paramiko.SSHException):  # what else goes wrong, it keeps for get_exception
             super().run()
+
+    def open_channel(self, *args: Any, **options: Any) -> paramiko.Channel:
+        """As paramiko does; sessions and forwarded ports come from here too."""
+        channel = super().open_channel(*args, **options)
+        channel._set_transport(_Outlet(self, channel))  # type: ignore[attr-defined]
+        return channel
 
     def watch(self) -> None:
         """From now on, ask now and then whether the other side is there, and end when it is not."""

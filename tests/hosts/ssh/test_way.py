@@ -13,12 +13,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import paramiko
 import pytest
+from paramiko.common import MSG_CHANNEL_EOF
 
 from launcher.errors import ExitCode
 from launcher.hosts.ssh.connections import Connections
 from launcher.hosts.ssh.problems import HostKeyError, SshError, Step
 from launcher.hosts.ssh.slots import MOST
+from launcher.hosts.ssh.transport import _Outlet
 from launcher.specs import Ssh
 from tests.hosts.ssh.conftest import Trust, host_at, reach_of
 from tests.hosts.ssh.server import Server, me, sshd
@@ -177,6 +180,21 @@ def test_one_connection_serves_all_commands_of_a_host(connections: Connections, 
             pool.submit(reach.run, ["sh", "-c", "echo $PPID"], timeout=30) for reach in reaches for _ in range(8)
         ]
         assert len({answer.result().stdout for answer in answers}) == 1
+
+
+def test_what_a_channel_still_had_to_say_when_it_was_closed_does_not_cost_the_connection(
+    connections: Connections, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = _Outlet._send_user_message
+
+    def send_late(self: _Outlet, message: paramiko.Message) -> None:
+        if message.asbytes()[0] == MSG_CHANNEL_EOF:
+            time.sleep(0.2)  # the command ends meanwhile, and both sides close its channel
+        send(self, message)
+
+    monkeypatch.setattr(_Outlet, "_send_user_message", send_late)
+    reach = reach_of(connections, server)
+    assert len({reach.run(["sh", "-c", "echo $PPID"], timeout=30).stdout for _ in range(3)}) == 1
 
 
 def test_the_last_to_let_go_ends_the_connection(connections: Connections, server: Server) -> None:
