@@ -24,6 +24,7 @@ RECIPE = RECIPES / "resnext_8p.yaml"
 SMALL = [
     *("--set", "ranks=2"),
     *("--set", "args.train_images=96"),  # 12 steps of 4 images on each of 2 ranks
+    *("--set", "args.image_size=32"),
     *("--set", "args.eval_images=8"),
     *("--set", "args.epochs=1"),
     *("--set", "args.warmup_steps=1"),
@@ -63,7 +64,7 @@ def test_two_ranks_train_to_the_same_weights_in_one_go_or_in_parts_and_after_a_f
 
 def evaluations_of(checkpoint: Path) -> list[dict[str, Any]]:
     """What rank 0 of two says of a checkpoint."""
-    alike = ("--set", "ranks=2", "--set", "args.eval_images=8")
+    alike = ("--set", "ranks=2", "--set", "args.eval_images=8", "--set", "args.image_size=32")
     done = npu_launch(RECIPES / "resnext_eval.yaml", *alike, "--set", f"args.evaluate={checkpoint}", timeout=400)
     assert done.code == ExitCode.OK, done.err + done.out
     evaluations: list[dict[str, Any]] = status()["ranks"][0]["evaluations"]

@@ -21,6 +21,7 @@ RANKS = 4
 SMALL = [
     *("--set", f"ranks={RANKS}"),
     *("--set", "args.train_images=128"),  # 8 steps of 4 images on each rank
+    *("--set", "args.image_size=32"),
     *("--set", "args.eval_images=8"),
     *("--set", "args.epochs=1"),
     *("--set", "args.warmup_steps=1"),
