@@ -81,13 +81,14 @@ class Scanner:
     def _confirmed_spans(self, block: bytes | bytearray, size: int, reports: Sequence[Hit]) -> list[tuple[int, int]]:
         """The lines in which there is any hit among what hyperscan reports of so many bytes at a block's beginning."""
         found: list[tuple[int, int]] = []
+        newline_before, newline_after = block.rfind, block.find
         after = 0  # where the line ends that was looked at last
         is_found = False
         rejected: list[int] = []
         for index, end in reports:
             if end > after:
-                begin = block.rfind(b"\n", 0, end - 1) + 1
-                after = block.find(b"\n", end - 1, size) + 1 or size
+                begin = newline_before(b"\n", 0, end - 1) + 1
+                after = newline_after(b"\n", end - 1, size) + 1 or size
                 is_found, rejected = False, []
             elif is_found or index in rejected:
                 continue

@@ -144,8 +144,14 @@ class Selector:
         else:
             texts = [bytes(view[begin:end]) for begin, end in spans]
         keys = keys_of(b"".join(texts), self.correction, texts)
+        block = underlying(view)
+        if "" in keys:  # the line right above has one, mostly
+            without = [index for index, key in enumerate(keys) if not key]
+            above = [_line_above(block, spans[index][0]) for index in without]
+            for index, key in zip(without, keys_of(b"".join(above), self.correction, above), strict=True):
+                keys[index] = key
         if "" in keys:
-            keys = self._timed(offset, underlying(view), spans, keys)
+            keys = self._timed(offset, block, spans, keys)
         else:
             keys = self._never_falling(keys)
             self._key = keys[-1]
@@ -232,3 +238,8 @@ class Selector:
                 self._level = Level.INFO
             levels.append(self._level)
         return levels
+
+
+def _line_above(block: bytes | bytearray, end: int) -> bytes:
+    """The line that ends there; an empty one above the first."""
+    return bytes(block[block.rfind(b"\n", 0, end - 1) + 1 : end]) if end else b"\n"
