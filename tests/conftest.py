@@ -128,7 +128,7 @@ def _wait_until_gone(path: Path, timeout: float = 60.0) -> list[str]:
     """Command lines of processes that belong to this home and do not end."""
     deadline = time.monotonic() + timeout
     while (processes := _processes_of(path)) and time.monotonic() < deadline:
-        time.sleep(0.05)
+        time.sleep(0.1)
     return [" ".join(_command(process))[:200] for process in processes]
 
 

@@ -104,7 +104,7 @@ def wait_for(condition: Callable[[], bool], what: str, timeout: float = 60) -> N
     deadline = time.monotonic() + timeout
     while not condition():
         assert time.monotonic() < deadline, f"not within {timeout:.0f} s: {what}"
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 def wait_until_running(ranks: int = 4) -> RunDirectory:

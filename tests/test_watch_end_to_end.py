@@ -42,7 +42,7 @@ def meet():
         own.listen()
         return [own.accept()[0] for _ in range(size - 1)]
     while own.connect_ex(meeting):
-        time.sleep(0.02)
+        time.sleep(0.05)
     return [own]
 
 

@@ -81,7 +81,7 @@ class Site:
         deadline = time.monotonic() + timeout
         while not condition(state := self.state(run)):
             assert time.monotonic() < deadline, f"not within {timeout:.0f} s: {what}; {self.tail(run)}"
-            time.sleep(0.05)
+            time.sleep(0.1)
         return state
 
     def wait_until_running(self, run: str, ranks: int = 4, timeout: float = 60) -> RunState:
