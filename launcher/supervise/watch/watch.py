@@ -274,7 +274,10 @@ class Watch:
         return hang.fatal and self._recipe().runs_python
 
     def _with_last_stacks(self, state: RunState, hang: HangFound) -> HangFound:
-        """The same standstill, with what the ranks have written about it when they were ended with SIGABRT."""
+        """The same standstill, with what the ranks have written about it when they were ended with SIGABRT.
+
+        What was seen of them from outside counts no more for a rank that tells itself: it may have been a moment's.
+        """
         stacks = [
             from_log(rank, known.pid or 0, self._run.rank_log(known.attempt, rank))
             for rank, known in sorted(state.ranks.items())
@@ -282,7 +285,8 @@ class Watch:
         ]
         if any(stack.threads for stack in stacks):
             found = group(stacks)
-            odd = tuple(sorted({*found.odd, *(hang.odd if len(hang.odd) < len(stacks) else ())}))
+            silent = {stack.rank for stack in stacks if not stack.threads}
+            odd = tuple(sorted({*found.odd, *(silent.intersection(hang.odd) if len(hang.odd) < len(stacks) else ())}))
             hang = hang.model_copy(update={"stacks": found.words, "odd": odd})
         return self._saved(hang, stacks)
 

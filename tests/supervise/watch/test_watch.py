@@ -176,6 +176,40 @@ def test_the_last_lines_of_an_attempt_tell_of_trouble_too(run: Run) -> None:
     assert [type(event) for event in watch.catch_up()] == [TroubleFound, Progressed]
 
 
+LAST_STACK = """Fatal Python error: Aborted
+
+Current thread 0x00007f30 (most recent call first):
+  File "train.py", line 41 in all_reduce
+"""
+
+
+@pytest.mark.parametrize(
+    ("seen_from_outside", "wrote", "odd"),
+    [
+        ((0,), (0, 1), ()),  # it was elsewhere for a moment
+        ((1,), (0,), (1,)),  # it could not even write
+        ((), (0, 1), ()),
+    ],
+)
+def test_a_rank_that_tells_where_it_is_is_believed(
+    run: Run, seen_from_outside: tuple[int, ...], wrote: tuple[int, ...], odd: tuple[int, ...]
+) -> None:
+    run.write(3, 3)
+    for rank in wrote:
+        with run.log(rank).open("a") as log:
+            log.write(LAST_STACK)
+    now = time.time()
+    run.tell(
+        HangFound(time=now, attempt=1, since=now - 2, limit=2, fatal=True, odd=seen_from_outside, stacks="elsewhere")
+    )
+    for rank in range(RANKS):
+        run.tell(ProcessExited(time=now, host="a", attempt=1, name=f"rank {rank}", rank=rank, pid=1, code=-6))
+    run.tell(HostIdle(time=now, host="a", attempt=1))
+    (hang,) = (event for event in run.watch().catch_up() if isinstance(event, HangFound))
+    assert hang.odd == odd
+    assert "in all_reduce (train.py:41)" in hang.stacks
+
+
 def test_a_run_without_logs_or_steps_has_nothing_to_catch_up_with(run: Run) -> None:
     run.state = fold([HostIdle(time=time.time(), host="a", attempt=1)], run.state)
     assert run.watch().catch_up() == []
