@@ -118,17 +118,15 @@ def have_it_kept(run: RunDirectory) -> None:
         time.sleep(_PAUSE)
 
 
-def ensure_kept(run: RunDirectory) -> bool:
+def ensure_kept(run: RunDirectory) -> subprocess.Popen[bytes] | None:
     """Start another keeper for a run that has lost all its supervisors; two at once do no harm, one holds the lock.
 
-    False on a machine that shares the home of the run, and is not the one that it lives on: it starts none.
+    None where none is started: the run is supervised, or lives on another machine that shares its home.
     """
     at = pointed_at(run)
-    if at is not None and not at.is_here:
-        return False
-    if not run.is_supervised():
-        start_keeper(run)
-    return True
+    if (at is not None and not at.is_here) or run.is_supervised():
+        return None
+    return start_keeper(run)
 
 
 def _start_detached(

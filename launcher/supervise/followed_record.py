@@ -77,8 +77,13 @@ def settle(run: RunDirectory) -> RunState:
             state = fold(reader.read(), state)
         return True
 
-    if in_time(run.is_supervised, _BETWEEN_SUPERVISORS) or not ensure_kept(run):
+    if in_time(run.is_supervised, _BETWEEN_SUPERVISORS):
         return run.state()
-    if in_time(run.is_supervised, _UNTIL_KEPT):
-        in_time(lambda: run.has_shim(state), _UNTIL_WRITTEN)
+    keeper = ensure_kept(run)
+
+    def is_gone() -> bool:
+        return keeper is None or keeper.poll() is not None
+
+    if in_time(lambda: run.is_supervised() or is_gone(), _UNTIL_KEPT):
+        in_time(lambda: run.has_shim(state) or is_gone(), _UNTIL_WRITTEN)
     return run.state()

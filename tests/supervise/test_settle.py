@@ -27,15 +27,19 @@ class Keeper:
 
     def __init__(self, run: RunDirectory, takes: float, writes: float) -> None:
         self.now = 0.0
+        self.dies = False
         self._run = run
         self._lock = run.lock()
         self._takes, self._writes = takes, writes
         self._due: list[tuple[float, Callable[[], object]]] = []
 
-    def start(self, _run: RunDirectory) -> bool:
+    def start(self, _run: RunDirectory) -> Keeper:
         taken = self.now + self._takes
         self._due = [(taken, self._lock.try_acquire), (taken + self._writes, self._write)]
-        return True
+        return self
+
+    def poll(self) -> int | None:
+        return 1 if self.dies else None
 
     def monotonic(self) -> float:
         return self.now
@@ -91,7 +95,7 @@ def test_a_run_that_is_supervised_is_not_waited_for(run: RunDirectory, keeper: K
     lock.release()
 
 
-def test_no_keeper_that_never_comes_holds_anybody_up_for_ever(run: RunDirectory, keeper: Keepers) -> None:
+def test_a_keeper_that_never_comes_holds_nobody_up_for_ever(run: RunDirectory, keeper: Keepers) -> None:
     kept = keeper(1000.0, 1.0)
     assert settle(run).phase is RunPhase.LOST
     assert 30 < kept.now < 33
@@ -101,6 +105,13 @@ def test_elsewhere_no_keeper_is_started_nor_waited_for(
     run: RunDirectory, keeper: Keepers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = keeper(1.0, 1.0)
-    monkeypatch.setattr(followed_record, "ensure_kept", lambda _: False)
+    monkeypatch.setattr(followed_record, "ensure_kept", lambda _: None)
     settle(run)
     assert 2 <= kept.now < 2.2
+
+
+def test_a_keeper_that_dies_at_once_is_not_waited_for(run: RunDirectory, keeper: Keepers) -> None:
+    kept = keeper(1000.0, 1.0)
+    kept.dies = True
+    assert settle(run).phase is RunPhase.LOST
+    assert kept.now < 2.2

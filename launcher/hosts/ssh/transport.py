@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, ClassVar
-from weakref import proxy
+from weakref import ref
 
 import paramiko
 from paramiko.common import MSG_CHANNEL_CLOSE, MSG_CHANNEL_REQUEST, cMSG_GLOBAL_REQUEST
@@ -47,12 +47,14 @@ class _Outlet:
 
     def __init__(self, transport: Transport, channel: paramiko.Channel) -> None:
         self._transport = transport
-        self._channel = proxy(channel)
+        self._channel = ref(channel)  # which closes itself when nobody has it any more
         self._sending = threading.Lock()
 
     def _send_user_message(self, message: paramiko.Message) -> None:
         with self._sending:
-            if not self._channel.closed or message.asbytes()[0] == MSG_CHANNEL_CLOSE:
+            channel = self._channel()
+            is_open = channel is not None and not channel.closed
+            if is_open or message.asbytes()[0] == MSG_CHANNEL_CLOSE:
                 self._transport._send_user_message(message)  # type: ignore[attr-defined]
 
     def __getattr__(self, name: str) -> Any:
