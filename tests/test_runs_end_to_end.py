@@ -304,9 +304,12 @@ def test_a_run_that_lost_its_keeper_early_is_seen_to_its_end(tmp_path: Path, hom
 
 
 def test_what_happened_while_nobody_supervised_is_told_later(tmp_path: Path, home: Path) -> None:
-    npu_launch("run", "-d", write_recipe(tmp_path, "sleep 1; exit 3", ranks=2))
+    npu_launch(
+        "run", "-d", write_recipe(tmp_path, f"while [ ! -e {tmp_path}/go ]; do sleep 0.05; done; exit 3", ranks=2)
+    )
     run = wait_until_running(2)
     os.kill(keeper_pid(home), signal.SIGKILL)
+    (tmp_path / "go").touch()
     wait_for(lambda: '"host_idle"' in run.shim_journal(run.state().hosts[0]).read_text(), "the ranks have ended")
     assert json.loads(npu_launch("status", "--json").out)["phase"] == "failed"
 

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from launcher.errors import InfrastructureError, UsageError
 from launcher.runs.fold import fold
@@ -17,6 +18,9 @@ from launcher.runs.layout import RunLayout
 from launcher.runs.lock import Lock, is_held
 from launcher.runs.record import RecordReader, RecordWriter
 from launcher.runs.state import RunPhase, RunState
+
+if TYPE_CHECKING:
+    from launcher.runs.events import Event
 
 _SLUG_LENGTH = 40
 _NAMES_SHOWN = 5
@@ -99,6 +103,11 @@ class RunDirectory:
     def has_shim(self, state: RunState) -> bool:
         """Whether the shim of a host is alive on this machine."""
         return any(is_held(self.shim_lock(host)) for host in state.hosts)
+
+    def unread(self, host: str, seen: int) -> list[Event]:
+        """What the shim of a host of this machine wrote down after the event numbered `seen`."""
+        events = RecordReader(self.shim_journal(host)).read()
+        return [event for event in events if event.host_seq is not None and event.host_seq > seen]
 
     def _socket(self, name: str) -> Path:
         digest = hashlib.sha256(f"{self.path}/{name}".encode()).hexdigest()[:16]

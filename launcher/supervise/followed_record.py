@@ -22,7 +22,7 @@ _CHECKS_UNTIL_LOST = 10
 _SETTLE_PAUSE = 0.05  # seconds between looks
 _BETWEEN_SUPERVISORS = 2.0  # seconds; the keeper of a run that was started just now would be there
 _UNTIL_KEPT = 30.0  # seconds for a new keeper to take the run, on a machine that is busy
-_UNTIL_WRITTEN = 10.0  # seconds for it to write down what has become of the run
+_UNTIL_WRITTEN = 30.0  # seconds for it to hear and write down what has become of the run
 
 
 class FollowedRecord:
@@ -61,7 +61,7 @@ class FollowedRecord:
 def settle(run: RunDirectory) -> RunState:
     """The state of a run; one that nobody supervises gets a keeper first, which writes down what has become of it.
 
-    Takes some seconds for such a run, none for any other. Where a shim is alive the run goes on.
+    Takes some seconds for such a run, none for any other.
     """
     reader = RecordReader(run.layout.events)
     state = fold(reader.read())
@@ -85,5 +85,17 @@ def settle(run: RunDirectory) -> RunState:
         return keeper is None or keeper.poll() is not None
 
     if in_time(lambda: run.is_supervised() or is_gone(), _UNTIL_KEPT):
-        in_time(lambda: run.has_shim(state) or is_gone(), _UNTIL_WRITTEN)
+        in_time(lambda: _goes_on(run, state) or is_gone(), _UNTIL_WRITTEN)
     return run.state()
+
+
+def _goes_on(run: RunDirectory, state: RunState) -> bool:
+    """Whether this state is all that the shims of this machine have told, and ranks run in it or are about to.
+
+    A shim outlives its ranks until somebody has heard how they ended.
+    """
+    attempt = state.attempt
+    is_busy = state.pending is not None or (attempt is not None and bool(attempt.busy_hosts))
+    return (
+        is_busy and run.has_shim(state) and not any(run.unread(host, state.seen.get(host, 0)) for host in state.hosts)
+    )

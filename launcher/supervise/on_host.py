@@ -16,7 +16,6 @@ from launcher.logs.pattern import is_quick
 from launcher.runs.events import Event, HostReady, ProcessStarted
 from launcher.runs.home import make_runtime_directory, remove_runtime_directory, write_file
 from launcher.runs.lock import Lock, is_held
-from launcher.runs.record import RecordReader
 from launcher.runs.store import RunDirectory
 from launcher.supervise.detached import start_scan, start_shim, start_sweep
 
@@ -41,7 +40,7 @@ def see_to_shim(run: RunDirectory, host: str, attempt: int, seen: int, has_begun
     ):  # a supervisor that died, or gave this call up, may have somebody at it still
         if is_kept(run, host) or has_begun:
             return
-        told = (event for event in _unread_journal(run, host, seen) if isinstance(event, (HostReady, ProcessStarted)))
+        told = (event for event in run.unread(host, seen) if isinstance(event, (HostReady, ProcessStarted)))
         if any(event.attempt == attempt for event in told):
             return
         if run.shim_lock(host).exists():
@@ -65,7 +64,7 @@ def see_to_scan(run: RunDirectory, host: str) -> bool:
 
 def last_words(run: RunDirectory, host: str, seen: int) -> list[Event] | None:
     """What a shim that has died wrote down after the event numbered `seen`; None when it lives."""
-    return None if is_kept(run, host) else _unread_journal(run, host, seen)
+    return None if is_kept(run, host) else run.unread(host, seen)
 
 
 def end_what_is_left(run: RunDirectory) -> tuple[int, ...]:
@@ -169,9 +168,3 @@ def _only_one(path: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def _unread_journal(run: RunDirectory, host: str, seen: int) -> list[Event]:
-    """Events that the shim wrote down and nobody has taken over."""
-    events = RecordReader(run.shim_journal(host)).read()
-    return [event for event in events if event.host_seq is not None and event.host_seq > seen]

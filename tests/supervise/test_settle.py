@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from launcher.runs.events import RunEnded
+from launcher.runs.events import AttemptStarted, Event, HostIdle, RunCreated, RunEnded, encode
+from launcher.runs.lock import Lock
 from launcher.runs.state import RunPhase
 from launcher.runs.store import RunDirectory, create_run
 from launcher.supervise import followed_record
 from launcher.supervise.followed_record import settle
+
+RUNNING: tuple[Event, ...] = (
+    RunCreated(time=1.0, run="job-0000", name="job", framework="any", target="cpu", world_size=1, hosts=("here",)),
+    AttemptStarted(time=1.0, attempt=1, ranks=(0,)),
+)
+IDLE = HostIdle(time=1.5, host="here", host_seq=1, attempt=1)
 
 
 @pytest.fixture
@@ -77,13 +84,38 @@ def test_a_slow_keeper_is_waited_for(run: RunDirectory, keeper: Keepers, takes: 
     assert kept.now < 2.2 + takes + writes
 
 
-def test_a_keeper_that_finds_the_shim_alive_is_not_waited_for(
-    run: RunDirectory, keeper: Keepers, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(RunDirectory, "has_shim", lambda *_: True)
+@pytest.fixture
+def shim(run: RunDirectory) -> Iterator[Path]:
+    """The journal of a shim that lives, of a run whose rank is known to run."""
+    with run.writer() as writer:
+        writer.append(RUNNING)
+    lock = Lock(run.shim_lock("here"))
+    run.shim_lock("here").parent.mkdir(parents=True)
+    assert lock.try_acquire()
+    yield run.shim_journal("here")
+    lock.release()
+
+
+def test_a_keeper_that_finds_ranks_running_is_not_waited_for(run: RunDirectory, keeper: Keepers, shim: Path) -> None:
     kept = keeper(1.0, 1000.0)
-    assert not settle(run).phase.ended
+    assert settle(run).phase is RunPhase.RUNNING
     assert kept.now < 3.2
+
+
+def test_what_a_shim_has_to_tell_of_its_ranks_is_waited_for(run: RunDirectory, keeper: Keepers, shim: Path) -> None:
+    shim.write_bytes(encode(IDLE))
+    kept = keeper(1.0, 5.0)
+    assert settle(run).phase is RunPhase.LOST
+    assert kept.now < 8.2
+
+
+def test_what_follows_from_the_end_of_all_ranks_is_waited_for(run: RunDirectory, keeper: Keepers, shim: Path) -> None:
+    shim.write_bytes(encode(IDLE))
+    with run.writer() as writer:
+        writer.append([IDLE])
+    kept = keeper(1.0, 5.0)
+    assert settle(run).phase is RunPhase.LOST
+    assert kept.now < 8.2
 
 
 def test_a_run_that_is_supervised_is_not_waited_for(run: RunDirectory, keeper: Keepers) -> None:
