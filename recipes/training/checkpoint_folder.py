@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import tempfile
@@ -67,6 +68,14 @@ def require_same(path: str, written: Mapping[str, Any], wanted: Mapping[str, Any
             f"{path}: was written with {_listed(theirs)}; this run has {_listed(ours)}: "
             "resume with the options it was written with"
         )
+
+
+def position(path: str, run: Mapping[str, Any]) -> tuple[int, int]:
+    """The epoch and the step after which a checkpoint was written. Raises RecipeError if it does not tell."""
+    steps_per_epoch = run.get("steps_per_epoch")
+    if not isinstance(steps_per_epoch, int) or steps_per_epoch < 1:
+        raise RecipeError(f"{path}: does not say how many steps an epoch has: expected a checkpoint of this recipe")
+    return math.ceil(run["step"] / steps_per_epoch), run["step"]
 
 
 def require_same_parameters(path: str, found: Mapping[str, object], expected: Mapping[str, object]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Iterator, Mapping
 from operator import itemgetter
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from training.checkpoint_folder import CheckpointFolder, require_same, require_same_parameters, unreadable
+from training.checkpoint_folder import CheckpointFolder, position, require_same, require_same_parameters, unreadable
 
 # A scaler's state also has its options; those of the command line count.
 _OF_SCALER = ("scale", "_growth_tracker")
@@ -52,9 +51,8 @@ class State:
 def load_network(path: str, network: nn.Module, architecture: Mapping[str, Any]) -> tuple[int, int]:
     """Load only the network of a checkpoint, and return its epoch and step; refused as in `State.load`."""
     content = _read(path, architecture)
-    run = content["run"]
     _load(path, content, network)
-    return math.ceil(run["step"] / run["steps_per_epoch"]), run["step"]
+    return position(path, content["run"])
 
 
 def _read(path: str, facts: Mapping[str, Any]) -> dict[str, Any]:

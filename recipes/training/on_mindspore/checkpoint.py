@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import mindspore as ms
 from mindspore import Parameter, nn
 
-from training.checkpoint_folder import CheckpointFolder, require_same, require_same_parameters, unreadable
+from training.checkpoint_folder import CheckpointFolder, position, require_same, require_same_parameters, unreadable
 from training.errors import RecipeError
 
 
@@ -42,7 +41,7 @@ def load_network(path: str, network: nn.Cell, architecture: Mapping[str, Any]) -
     parameters = list(network.get_parameters())
     of_network = {each.name for each in parameters}
     _load(path, {name: value for name, value in stored.items() if name in of_network}, parameters)
-    return math.ceil(run["step"] / run["steps_per_epoch"]), run["step"]
+    return position(path, run)
 
 
 def facts_of(path: str, names: Sequence[str]) -> dict[str, Any]:
