@@ -293,8 +293,9 @@ class Attendant:
                     break
 
     async def _is_in_vain(self, message: Message) -> bool:
+        """Whether nobody needs to hear this any more: word of an attempt must not hold up that of the next."""
         attempt = self._attempt_here()
-        if attempt is None or (message["op"] == "launch" and message["attempt"] < attempt.number):
+        if attempt is None or message["attempt"] < attempt.number:
             return True
         try:
             return attempt.number <= self._seen_to and not await self._is_kept()

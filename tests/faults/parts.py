@@ -56,14 +56,18 @@ def find(part: Part, home: Path) -> list[int]:
 
 
 def kill(parts: Sequence[Part], home: Path, *others: int) -> None:
-    """Kill these parts (and other processes) with -9, all at once, and return when they are dead."""
+    """Kill these parts (and other processes) with -9, all at once, and return when they are dead.
+
+    All are suspended first: none of them gets to see how another ends.
+    """
     found = list(others)
     for part in parts:
         wait_for(lambda part=part: bool(find(part, home)), f"{part.value} is there")  # type: ignore[misc]
         found += find(part, home)
-    for pid in found:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        for pid in reversed(found):
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
     wait_for(lambda: not any(map(is_alive, found)), f"{', '.join(part.value for part in parts)} dead")
 
 

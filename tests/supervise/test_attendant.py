@@ -220,6 +220,19 @@ def test_words_that_get_lost_are_said_again_in_their_order(host: Attended, caplo
     assert caplog.text.count("cannot be told") == 1
 
 
+def test_word_of_an_attempt_whose_shim_is_gone_does_not_hold_up_the_next(host: Attended) -> None:
+    host.link.losses = 1_000_000  # there is no shim
+
+    def begin(attendant: Attendant) -> None:
+        attendant.send({"op": "stop", "attempt": 1, "reason": "rank 0 failed"})
+        host.run.layout.attempt(2).directory.mkdir(parents=True)
+        host.run.layout.attempt(2).plan.write_text(json.dumps({**PLAN, "attempt": 2}))
+        host.tell(AttemptStarted(time=time.time(), attempt=2, ranks=(0, 1), hosts=("h0", "h1")))
+        host.launch(attendant)
+
+    host.attend_until(lambda: "see_to_shim" in host.link.calls, begin)
+
+
 def test_a_shim_that_cannot_be_started_is_lost_for_that_reason(host: Attended) -> None:
     host.link.answers["see_to_shim"] = InfrastructureError("no room", where="there")
     host.attend_until(lambda: bool(host.told_of(ShimLost)), host.launch)
