@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import psutil
 import pytest
 
@@ -21,6 +22,11 @@ for _name in ("COLUMNS", "LINES"):  # of the terminal that the tests are started
     os.environ.pop(_name, None)
 _ENVIRONMENT = frozenset(os.environ)
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has what it starts in the background ignore it
+
+# Examples may take as long as they need: others have the processor too. CI's own profile says so already.
+hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+if os.environ.get("CI") != "true":
+    hypothesis.settings.load_profile("patient")
 
 # Files whose tests take minutes, the longest first: begun late, they would have the last word alone.
 _LONG = (
@@ -77,6 +83,14 @@ def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     assert not sockets, f"still there: {sockets}"
 
 
+@pytest.fixture
+def shared_ports(home: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One folder of claims for all tests that run beside each other: their ranks meet at ports of this machine."""
+    base = tmp_path_factory.getbasetemp()
+    folder = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    monkeypatch.setenv("NPU_LAUNCH_CLAIMS", str(folder / "claims"))
+
+
 @pytest.fixture(scope="session")
 def torch_python() -> str:
     """An interpreter with PyTorch: the one that NPU_LAUNCH_TEST_TORCH names, else this one.
@@ -124,7 +138,7 @@ def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
         subprocess.run(["umount", "--lazy", str(path)], check=True)
 
 
-def _wait_until_gone(path: Path, timeout: float = 60.0) -> list[str]:
+def _wait_until_gone(path: Path, timeout: float = 120.0) -> list[str]:
     """Command lines of processes that belong to this home and do not end."""
     deadline = time.monotonic() + timeout
     while (processes := _processes_of(path)) and time.monotonic() < deadline:

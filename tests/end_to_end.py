@@ -99,7 +99,7 @@ def latest() -> RunDirectory:
     return find_run(None)
 
 
-def wait_for(condition: Callable[[], bool], what: str, timeout: float = 60) -> None:
+def wait_for(condition: Callable[[], bool], what: str, timeout: float = 120) -> None:
     """Wait until something is so."""
     deadline = time.monotonic() + timeout
     while not condition():

@@ -11,7 +11,7 @@ import pytest
 from tests.end_to_end import latest, npu_launch, wait_until_ended, write_python_recipe
 
 pytest.importorskip("mindspore", reason="needs the extra npu-launch[mindspore]")
-pytestmark = [pytest.mark.mindspore, pytest.mark.usefixtures("home"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.mindspore, pytest.mark.usefixtures("home", "shared_ports"), pytest.mark.timeout(600)]
 
 MISSING_PACKAGE = "import mindspore_of_tomorrow"
 

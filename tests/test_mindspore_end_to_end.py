@@ -17,7 +17,7 @@ from launcher.runs.store import RunDirectory
 from tests.end_to_end import latest, npu_launch, npu_launch_beside, pids, status, wait_for, wait_until_running, weights
 
 pytest.importorskip("mindspore", reason="needs the extra npu-launch[mindspore]")
-pytestmark = [pytest.mark.mindspore, pytest.mark.usefixtures("home"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.mindspore, pytest.mark.usefixtures("home", "shared_ports"), pytest.mark.timeout(900)]
 
 RECIPES = Path(__file__).parent.parent / "recipes"
 RECIPE = RECIPES / "resnext_8p.yaml"

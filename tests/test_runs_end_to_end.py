@@ -69,7 +69,11 @@ def test_a_rank_that_is_killed_is_named_with_its_signal(tmp_path: Path) -> None:
 
 
 def test_ranks_that_ignore_sigterm_are_killed_after_the_grace(tmp_path: Path) -> None:
-    script = "trap '' TERM; if [ $RANK_ID = 0 ]; then sleep 0.5; exit 3; fi; while :; do sleep 0.2; done"
+    all_up = f"{{ [ -e {tmp_path}/up.1 ] && [ -e {tmp_path}/up.2 ] && [ -e {tmp_path}/up.3 ]; }}"
+    script = (
+        f"trap '' TERM; touch {tmp_path}/up.$RANK_ID; "
+        f"if [ $RANK_ID = 0 ]; then until {all_up}; do sleep 0.05; done; exit 3; fi; while :; do sleep 0.2; done"
+    )
     recipe = write_recipe(tmp_path, script, grace=1)
     assert npu_launch(recipe).code == ExitCode.JOB_FAILED
     exits = {r.rank: r.exit for r in latest().state().ranks.values()}

@@ -148,7 +148,7 @@ def test_a_reader_who_has_seen_enough_ends_the_command_there(laptop: Laptop) -> 
         assert following.stdout is not None
         following.stdout.close()
         assert following.wait(30) == 0
-    wait_for(lambda: not any("from_afar" in " ".join(process.cmdline()) for process in laptop.node.processes()))
+    wait_for(lambda: not any("from_afar" in " ".join(argv) for _, argv in laptop.node.commands()))
     assert laptop.npu_launch("stop", run).returncode == 0
 
 

@@ -169,7 +169,7 @@ def test_followed_logs_go_on_over_a_restart_and_end_with_the_run(
         run.ends("succeeded")
         lock.release()
 
-    thread = threading.Timer(0.3, happen)
+    thread = threading.Timer(2, happen)  # when the command has begun to follow
     thread.start()
     lines = out_of(capsys, "logs", "-f", "-n", "1").splitlines()
     thread.join()

@@ -5,9 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
 
-import psutil
 import pytest
 
 from tests.fleet.site import commands
@@ -81,11 +79,7 @@ def test_a_changed_key_is_refused_whatever_is_accepted(machines: Machines) -> No
 
 def ray_of(machines: Machines) -> set[int]:
     """Ray's own processes on all hosts."""
-    found = set()
-    for process in (process for node in machines.servers for process in node.processes()):
-        with suppress(psutil.Error):  # it has ended meanwhile
-            found |= {process.pid} if process.name() in ("gcs_server", "raylet") else set()
-    return found
+    return {process.pid for node in machines.servers for process in node.processes("gcs_server", "raylet")}
 
 
 def test_a_cluster_that_is_not_up_is_down_already(machines: Machines) -> None:
@@ -109,7 +103,7 @@ def test_a_cluster_comes_up_is_found_up_refuses_to_go_while_it_is_used_and_leave
     assert again.returncode == 0, again.stderr
     assert ray_of(machines) == ray
     [token] = tokens
-    assert token not in up.stderr + "".join(" ".join(p.cmdline()) for n in machines.servers for p in n.processes())
+    assert token not in up.stderr + "".join(" ".join(argv) for node in machines.servers for _, argv in node.commands())
     run = laptop.run(*NPU_LAUNCH, "run", "-d", "/root/code/job.yaml", timeout=200).stdout.strip()
     refused = npu_launch(machines, "down")
     assert refused.returncode == 2

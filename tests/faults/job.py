@@ -19,7 +19,7 @@ from tests.end_to_end import COMMAND, is_alive, latest, pids, supervisor_pid, wa
 
 RANKS = range(8)
 _PROGRAM = Path(__file__).with_name("rank.py")
-_END = 60.0  # seconds; a grace of a second, Ray's end and a machine with other work
+_END = 120.0  # seconds; a grace of a second, Ray's end and a machine with other work
 
 
 @dataclass(frozen=True)

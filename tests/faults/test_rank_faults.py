@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -170,12 +171,21 @@ def _fill_page(path: Path) -> None:
         file.write(b"\n" * (-path.stat().st_size % resource.getpagesize()))
 
 
+def free_from(process: psutil.Process) -> int:
+    """How many descriptors a process has when nobody asks it anything: each who does has one for a moment."""
+    counts = []
+    for _ in range(20):
+        counts.append(process.num_fds())
+        time.sleep(0.05)
+    return min(counts)
+
+
 def test_a_shim_without_a_descriptor_left_keeps_its_ranks_and_costs_no_processor(tmp_path: Path, home: Path) -> None:
     with running_job(tmp_path, home) as job:
         before = pids(job.run)
         (shim,) = map(psutil.Process, find(Part.SHIM, home))
         used = sum(shim.cpu_times())
-        resource.prlimit(shim.pid, resource.RLIMIT_NOFILE, (shim.num_fds(), 4096))
+        resource.prlimit(shim.pid, resource.RLIMIT_NOFILE, (free_from(shim), 4096))
         wait_for(lambda: any(isinstance(e, HostSuspected) for e in job.events()), "the supervisor is turned away")
         job.wait_for_lines()
         assert pids(job.run) == before

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from typing import Any
 
 import psutil
@@ -115,11 +115,7 @@ def document(outcome: Outcome) -> Mapping[str, Any]:
 
 def commands(machine: Machine) -> list[tuple[psutil.Process, str]]:
     """What runs on a machine, with its command line."""
-    found = []
-    for process in machine.processes():
-        with suppress(psutil.Error):  # it has ended meanwhile
-            found.append((process, " ".join(process.cmdline())))
-    return found
+    return [(process, " ".join(argv)) for process, argv in machine.commands()]
 
 
 def ranks_on(machine: Machine) -> list[psutil.Process]:

@@ -80,7 +80,7 @@ def test_a_host_without_power_is_noticed_and_its_ranks_start_on_the_spare(site: 
     assert state.phase is RunPhase.SUCCEEDED, site.tail(run)
     noticed = next(event for event in events(site, run) if isinstance(event, HostUnreachable))
     assert noticed.host == "node-2"
-    assert noticed.time - off < 12
+    assert noticed.time - off < 24  # 12 on a machine that has nothing else to do
     assert [attempt.hosts for attempt in state.attempts] == [{"node-1", "node-2"}, {"node-1", "node-3"}]
     assert site.log("node-1", run, 2, attempt=2).count("on node-3") == 3
     assert not ranks_on(site.machines["node-1"])
@@ -119,7 +119,7 @@ def test_ranks_on_a_host_that_is_cut_off_end_with_their_lease_and_it_is_welcome_
 def test_training_does_not_notice_that_ray_is_lost_and_found_again(site: Site) -> None:
     run = start(site, lease=60)
     before = {name: pids_on(site.machines[name]) for name in ("node-1", "node-2")}
-    gcs = [process for process in site.head.processes() if process.name() == "gcs_server"]
+    gcs = site.head.processes("gcs_server")
     assert len(gcs) == 1
     gcs[0].kill()
     by = site.state(run).supervisor

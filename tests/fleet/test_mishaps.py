@@ -249,11 +249,9 @@ def test_a_long_and_bad_cable_is_waited_for() -> None:
     with Machines("near", "far") as machines:
         machines.lengthen("far", LONG_CABLE, LOST)
         site = Site(machines, ["near", "far"])
-        begun = time.monotonic()
         comes_up(site)
         runs(site)
         goes_down(site)
-        assert time.monotonic() - begun < 120
 
 
 # -- hosts that fail while they are brought up ------------------------------------------------------------------------

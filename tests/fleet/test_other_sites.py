@@ -149,7 +149,7 @@ def described(site: Site, *hosts: str, token: str | None = "7" * 64, port: int =
 def test_a_ray_that_is_there_is_used_and_left_as_it_was(with_ray: Site) -> None:
     site = with_ray
     described(site, *HOSTS)
-    before = {process.pid for name in HOSTS for process in named(site.machines[name], "raylet", "gcs_server")}
+    before = {process.pid for name in HOSTS for process in site.machines[name].processes("raylet", "gcs_server")}
     assert len(before) == 3
     assert "site is up" in ok(site, "up", CLUSTER)
     run_to_its_end(site)
@@ -173,7 +173,9 @@ def test_a_ray_that_is_there_is_used_and_left_as_it_was(with_ray: Site) -> None:
     assert [process.is_running() for process in ranks] == [True] * 4
     ok(site, "stop", run)
     take_down(site)
-    assert before == {process.pid for name in HOSTS for process in named(site.machines[name], "raylet", "gcs_server")}
+    assert before == {
+        process.pid for name in HOSTS for process in site.machines[name].processes("raylet", "gcs_server")
+    }
     assert not [actor for name in HOSTS for actor in actors(site.machines[name], "")]
 
 
@@ -190,10 +192,6 @@ def test_what_is_wrong_with_a_ray_that_is_there_is_told(with_ray: Site) -> None:
     assert stranger.code == ExitCode.INFRASTRUCTURE
     assert f"{site.machines['node-3'].address} is no node of the Ray that is there" in stranger.err
     assert "host node-3" in stranger.err
-
-
-def named(machine: Machine, *names: str) -> list[psutil.Process]:
-    return [process for process in machine.processes() if process.name() in names]
 
 
 def actors(machine: Machine, name: str) -> list[psutil.Process]:

@@ -33,13 +33,13 @@ def test_a_program_that_is_not_there_is_a_problem_and_no_error() -> None:
 
 
 def test_what_takes_too_long_ends_with_all_of_its_children() -> None:
-    answer = HERE.run(["sh", "-c", "echo so far; sleep 1000 & wait"], timeout=0.5)
-    assert (answer.code, answer.stdout, answer.problem) == (None, b"so far\n", "sh did not end within 0.5 s")
+    answer = HERE.run(["sh", "-c", "echo so far; sleep 1000 & wait"], timeout=3)
+    assert (answer.code, answer.stdout, answer.problem) == (None, b"so far\n", "sh did not end within 3 s")
 
 
 def test_a_child_that_left_the_group_does_not_hold_the_answer_up(tmp_path: Path) -> None:
     script = f"setsid sleep 1000 & echo $! > {tmp_path}/pid; echo so far"
-    answer = HERE.run(["sh", "-c", script], timeout=0.5)
+    answer = HERE.run(["sh", "-c", script], timeout=3)
     os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
     assert (answer.code, answer.stdout) == (None, b"so far\n")
 

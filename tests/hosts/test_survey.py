@@ -144,7 +144,7 @@ def test_an_answer_that_is_not_understood_is_reported_with_its_text(site: Site, 
 
 def test_a_tool_that_hangs_costs_its_own_answer_only(site: Site, host: SimulatedHost) -> None:
     host.answer("hccn_tool -i 3 -link -g", delay=600)
-    found = report(site, budget=4)
+    found = report(site, budget=8)
     assert [unread.source for unread in found.unread] == ["hccn_tool -i 3 -link -g"]
     assert found.npus[3].port is not None
     assert found.npus[3].port.ip == "192.4.0.1"
@@ -171,7 +171,7 @@ def test_each_host_fails_by_itself_and_within_the_budget(tmp_path: Path) -> None
     site.hosts[1].state.reach = "unreachable"
     site.hosts[2].state.reach = "hangs"
     site.hosts[3].state.absent = ("python3",)
-    found = survey_hosts(site.cluster().hosts, Request(), site.reach, 3)
+    found = survey_hosts(site.cluster().hosts, Request(), site.reach, 8)
     assert isinstance(found["node-001"], HostReport)
     assert isinstance(found["node-002"], InfrastructureError)
     assert "no route" in str(found["node-002"])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from launcher.logs.follow import SAFETY_TICK, Follower, Watch
+from launcher.logs.follow import Follower, Watch
 
 FILES = 5
 LINES = 200_000
@@ -46,7 +46,8 @@ def test_no_line_is_lost_and_none_comes_twice_while_a_process_writes_200_000(tmp
         assert seen[number] == [b"line %d end" % line for line in range(number, LINES, FILES)]
 
 
-def test_a_new_line_wakes_at_once(tmp_path: Path) -> None:
+def test_a_new_line_wakes_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("launcher.logs.follow.SAFETY_TICK", 60.0)
     log = tmp_path / "log"
     log.write_bytes(b"")
     follower: Follower[str] = Follower()
@@ -56,9 +57,9 @@ def test_a_new_line_wakes_at_once(tmp_path: Path) -> None:
     threading.Timer(0.1, lambda: log.write_bytes(b"one\n")).start()
     began = time.monotonic()
     while not (found := follower.read()):
-        follower.wait(10)
+        follower.wait(30)
     assert found == [("log", [b"one"])]
-    assert time.monotonic() - began < SAFETY_TICK
+    assert time.monotonic() - began < 20
     follower.close()
 
 
@@ -92,8 +93,8 @@ def test_what_wakes_nobody_is_found_within_the_safety_tick(tmp_path: Path, monke
     assert follower.read() == []
     log.write_bytes(b"one\n")
     began = time.monotonic()
-    follower.wait(10)
-    assert time.monotonic() - began < SAFETY_TICK + 0.5
+    follower.wait(30)
+    assert time.monotonic() - began < 20
     assert follower.read() == [("log", [b"one"])]
     follower.close()
 
@@ -111,14 +112,15 @@ def test_waiting_costs_no_processor_time(tmp_path: Path) -> None:
     follower.close()
 
 
-def test_a_descriptor_with_input_ends_the_wait(tmp_path: Path) -> None:
+def test_a_descriptor_with_input_ends_the_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("launcher.logs.follow.SAFETY_TICK", 60.0)
     watch = Watch()
     watch.add(tmp_path / "log")
     reading, writing = os.pipe()
     os.write(writing, b"x")
     began = time.monotonic()
-    watch.wait(10, reading)
-    assert time.monotonic() - began < 0.5
+    watch.wait(30, reading)
+    assert time.monotonic() - began < 20
     watch.close()
     os.close(reading)
     os.close(writing)

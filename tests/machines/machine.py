@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
+from tests.end_to_end import is_alive
 from tests.machines.network import command
 
 _BOOT = Path(__file__).with_name("boot.sh")
@@ -73,7 +76,7 @@ class Machine:
             self._keeper.kill()
             self._keeper.wait()
             self._keeper = None
-            while psutil.pid_exists(self._first) and psutil.Process(self._first).status() != psutil.STATUS_ZOMBIE:
+            while is_alive(self._first):
                 time.sleep(0.005)
 
     def cut(self) -> None:
@@ -110,9 +113,23 @@ class Machine:
             timeout=timeout,
         )
 
-    def processes(self) -> list[psutil.Process]:
-        """What runs in the machine, but for what keeps it up; with the ids that they have outside."""
-        return [psutil.Process(pid) for pid in self._pids() - self._own if psutil.pid_exists(pid)]
+    def processes(self, *names: str) -> list[psutil.Process]:
+        """What runs in the machine (under one of these names), but for what keeps it up; with the ids outside."""
+        found = []
+        for pid in self._pids() - self._own:
+            with suppress(psutil.Error):  # it has ended meanwhile
+                process = psutil.Process(pid)
+                if not names or process.name() in names:
+                    found.append(process)
+        return found
+
+    def commands(self) -> list[tuple[psutil.Process, list[str]]]:
+        """The same, each with its command line."""
+        found = []
+        for process in self.processes():
+            with suppress(psutil.Error):  # it has ended meanwhile
+                found.append((process, process.cmdline()))
+        return found
 
     def stop(self) -> None:
         """Freeze every process of it, as a machine that hangs."""
@@ -125,7 +142,8 @@ class Machine:
     def _signal(self, number: signal.Signals) -> None:
         for pid in self._pids():
             if self._keeper is None or pid != self._keeper.pid:
-                psutil.Process(pid).send_signal(number)
+                with suppress(ProcessLookupError):  # it has ended meanwhile
+                    os.kill(pid, number)
 
     def _pids(self) -> set[int]:
         return {int(pid) for pid in command("ip", "netns", "pids", self._space).split()}

@@ -24,6 +24,7 @@ from launcher.planning.place import Place
 from launcher.planning.rendering import render_sh, render_text, sh_files
 from launcher.planning.shared import pattern
 from launcher.specs import Cluster, Host, recipe_from_mapping
+from tests.end_to_end import is_alive
 
 HOSTILE = "a'; touch x #"
 BASH = shutil.which("bash") or ""
@@ -90,17 +91,12 @@ def test_the_script_lets_independent_ranks_go_on(tmp_path: Path) -> None:
     assert [Path(rank.log).read_text() for rank in launch.ranks] == ["", "done\n", "done\n"]
 
 
-def is_gone(pid: int) -> bool:
-    """Whether a process has ended, be it that nobody has asked for its exit code."""
-    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-
-
 def test_the_script_ends_what_a_rank_leaves_behind_and_overwrites_no_log(tmp_path: Path) -> None:
     (tmp_path / "one").write_text(f"#!{BASH}\nsleep 300 &\necho $!\n")
     (tmp_path / "one").chmod(0o755)
     launch = local_plan(tmp_path, script=str(tmp_path / "one"), ranks=1)
     assert run(launch, tmp_path).returncode == 0
-    assert is_gone(int(Path(launch.ranks[0].log).read_text()))
+    assert not is_alive(int(Path(launch.ranks[0].log).read_text()))
     again = run(launch, tmp_path)
     assert again.returncode == 2
     assert "is there already" in again.stderr
@@ -121,7 +117,7 @@ exit 3
     words = Path(launch.ranks[0].log).read_text().split()
     assert "saved" in words
     stubborn = int(next(word for word in words if word.isdecimal()))
-    while not is_gone(stubborn):
+    while is_alive(stubborn):
         time.sleep(0.01)
 
 

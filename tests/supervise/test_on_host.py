@@ -76,7 +76,11 @@ def test_what_a_run_left_on_a_host_is_ended_and_nothing_else(run: RunDirectory) 
         tags = {"NPU_LAUNCH_RUN": directory.name, "NPU_LAUNCH_ATTEMPT": "1", DIRECTORY_TAG: str(directory)}
         return subprocess.Popen(["sleep", "1000"], env={**os.environ, **tags}, start_new_session=True)
 
-    left, other = start(run.path), start(run.path.with_name("other-3c4d"))
+    living = RunDirectory(run.path.with_name("other-3c4d"))
+    living.path.mkdir()
+    lock = living.lock()
+    assert lock.try_acquire()  # it is kept: nobody else on this machine takes what it has for orphans
+    left, other = start(run.path), start(living.path)
     try:
         assert end_shim(run, "node-1") == ()
         assert left.wait(10) < 0
@@ -85,6 +89,7 @@ def test_what_a_run_left_on_a_host_is_ended_and_nothing_else(run: RunDirectory) 
         for process in (left, other):
             process.kill()
             process.wait()
+        lock.release()
 
 
 def test_at_home_work_is_done_here_and_its_errors_are_its_own(run: RunDirectory) -> None:

@@ -11,7 +11,7 @@ from launcher.errors import ExitCode
 from tests.end_to_end import latest, npu_launch, status
 
 pytest.importorskip("mindspore", reason="needs the extra npu-launch[mindspore]")
-pytestmark = [pytest.mark.mindspore, pytest.mark.usefixtures("home"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.mindspore, pytest.mark.usefixtures("home", "shared_ports"), pytest.mark.timeout(600)]
 
 SMALLER = (
     "image_size=48",

@@ -12,7 +12,7 @@ import pytest
 from launcher.errors import ExitCode
 from tests.end_to_end import npu_launch, status, weights
 
-pytestmark = [pytest.mark.usefixtures("home"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.usefixtures("home", "shared_ports"), pytest.mark.timeout(600)]
 
 RECIPE = Path(__file__).parents[3] / "recipes" / "pytorch_ddp_8p.yaml"
 SMALL: dict[str, object] = {

@@ -58,10 +58,6 @@ def ask(machine: Machine, module: str, *arguments: str) -> dict[str, object]:
     return dict(answer)
 
 
-def named(machine: Machine, name: str) -> list[psutil.Process]:
-    return [process for process in machine.processes() if process.name() == name]
-
-
 def wait_for(condition: Callable[[], bool], what: str, timeout: float = 90) -> None:
     deadline = time.monotonic() + timeout
     while not condition():
@@ -76,10 +72,10 @@ def test_all_hosts_join_the_head_and_come_back_to_it_when_it_was_killed(machines
     assert ask(machines["node-1"], "joined", "90")["nodes"] == addresses
     assert ask(machines["node-2"], "joined", "90")["joined"]
     assert ask(machines["node-2"], "start") == {"running": True}  # and nothing changes
-    before = {process.pid for machine in machines.servers for process in named(machine, "raylet")}
+    before = {process.pid for machine in machines.servers for process in machine.processes("raylet")}
     assert len(before) == 3
 
-    (gcs,) = named(machines["node-1"], "gcs_server")
+    (gcs,) = machines["node-1"].processes("gcs_server")
     gcs.kill()
     wait_for(lambda: not any(map(psutil.pid_exists, before)), "the nodes of the old head have ended")
     assert ask(machines["node-1"], "joined", "90")["nodes"] == addresses
@@ -136,7 +132,7 @@ asyncio.run(main())
         assert holder.stdout is not None
         assert holder.stdout.readline() == f"{head.address}:{PORT}\n"
         assert "a run is using Ray" in str(ask(head, "end")["error"])
-        assert named(head, "gcs_server")
+        assert head.processes("gcs_server")
         holder.communicate()
     wait_for(lambda: not head.processes(), "all of Ray has ended")
 

@@ -218,6 +218,9 @@ def test_nobody_looks_where_hyperscan_is_installed_and_does_not_work(
 
 def test_one_that_does_not_end_is_ended_with_what_is_left_of_its_run(home: Path) -> None:
     run = RunDirectory(home / "runs" / "job-7f3a")
+    run.path.mkdir(parents=True)
+    lock = run.lock()
+    assert lock.try_acquire()  # it is kept: nobody else on this machine takes what it has for orphans
     make_runtime_directory()
     with socket.socket(socket.AF_UNIX) as silent:
         silent.bind(str(run.shim_socket("h0")))
@@ -229,6 +232,7 @@ def test_one_that_does_not_end_is_ended_with_what_is_left_of_its_run(home: Path)
             assert json.loads(lines.readline()) == {"op": "follow", "after": 0, "watches": True}
             assert end_what_is_left(run) == ()
             assert lines.read() == b""
+    lock.release()
     run.shim_socket("h0").unlink()
     remove_runtime_directory()
 
