@@ -65,7 +65,18 @@ def host_idle(state: RunState, event: HostIdle) -> RunState:
     if attempt is None or event.host is None or event.host not in attempt.busy_hosts:
         return state
     newest = next(a.number for a in reversed(state.attempts) if event.host in a.hosts)
-    return _host_over(state, event.host, event.time) if newest <= event.attempt else state
+    if newest <= event.attempt:
+        return _host_over(state, event.host, event.time)
+    if attempt.told_to_stop:
+        return state
+    stopping = attempt.stopping_hosts - {event.host}  # it has stopped what was there before, and starts the later one
+    return change_attempt(
+        state,
+        stopping_hosts=stopping,
+        expired_hosts=attempt.expired_hosts - {event.host},
+        stopping=attempt.stopping if stopping else None,
+        stopping_since=attempt.stopping_since if stopping else None,
+    )
 
 
 def host_lost(state: RunState, event: ShimLost | HostFenced) -> RunState:
@@ -75,7 +86,7 @@ def host_lost(state: RunState, event: ShimLost | HostFenced) -> RunState:
         return state
     state = _note_lost_host(state, event.host, event.time)
     state = blame(state, Slot(host=event.host))
-    return _host_over(state, event.host, event.time)
+    return _host_over(state, event.host, event.time, is_lost=True)
 
 
 def _note_lost_host(state: RunState, host: str, time: float) -> RunState:
@@ -93,19 +104,22 @@ def _last_heard(state: RunState, host: str, time: float) -> float:
     return time if unwell is None or unwell.heard is None else unwell.heard
 
 
-def _host_over(state: RunState, host: str, time: float) -> RunState:
-    """Nothing of the attempt is left on a busy host: a rank there whose end was never reported is lost."""
+def _host_over(state: RunState, host: str, time: float, *, is_lost: bool = False) -> RunState:
+    """Nothing of the attempt is left on a busy host: a rank there whose end was never reported is lost.
+
+    So are those that were yet to start, when a host was lost and no other is left that they may have been meant for.
+    """
     attempt = state.attempts[-1]
     if host in state.running_on:
         state = _note_lost_host(lose_ranks(state, host, time), host, time)
     busy = attempt.busy_hosts - {host}
-    if busy:
-        return change_attempt(state, busy_hosts=busy)
-    if state.attempts[-1].lost_host is not None:  # those that never started may have been meant for it
+    if attempt.hosts.isdisjoint(busy) and (is_lost or state.attempts[-1].lost_host is not None):
         waiting = [r for r in state.ranks_in(RankPhase.WAITING) if state.ranks[r].attempt == attempt.number]
         state = set_ranks(
             state, state.ranks.update({r: copy_with(state.ranks[r], phase=RankPhase.LOST, ended=time) for r in waiting})
         )
+    if busy:
+        return change_attempt(state, busy_hosts=busy)
     return copy_with(state, attempts=_all_ended(state.attempts, time))
 
 

@@ -297,10 +297,16 @@ class Attendant:
         attempt = self._attempt_here()
         if attempt is None or message["attempt"] < attempt.number:
             return True
+        if message["op"] == "launch" and attempt.told_to_stop:
+            return True
         try:
-            return attempt.number <= self._seen_to and not await self._is_kept()
+            if await self._is_kept():
+                return False
         except LinkLost:
             return False
+        if attempt.number > self._seen_to and message["op"] == "stop":  # nothing of it was ever started here
+            self._tell(ShimLost(time=time.time(), host=self._host, attempt=attempt.number))
+        return attempt.number <= self._seen_to or message["op"] == "stop"
 
     async def _has_sent(self, message: Message) -> bool:
         try:
@@ -330,6 +336,7 @@ class Attendant:
                     await self._belongings.bring(self.link, path, number)
             state = self._state()
             has_begun = any(rank.host == self._host and rank.attempt == number for rank in state.ranks.values())
+            has_begun |= self._host in state.running_on  # of an attempt before, beside which this one starts
             if state.attempt is not None and state.attempt.number == number:
                 has_begun |= self._host in state.attempt.ready_hosts
             starting = self.link.there(

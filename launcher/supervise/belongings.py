@@ -21,6 +21,7 @@ from launcher.supervise.patience import within
 
 _PIECE: Final = 4 << 20  # bytes that travel in one call; larger ones are no quicker
 _AT_ONCE = 8  # pieces on their way to all hosts: Ray keeps them in a store of 80 MiB
+_LOOK_TIMEOUT = 300.0  # seconds for a look at all of it, which reads it: a disk that hangs must not hold up a stop
 _PIECE_TIMEOUT = 60.0  # seconds for one: who waits for a host that hangs keeps the others waiting
 
 _COMPILED: Final = "__pycache__"  # each host's Python makes its own, for the times that its files have
@@ -57,14 +58,14 @@ class Belongings:
         if link.is_home:
             return 0
         parts = await self._parts_at(path, attempt)
-        missing = await link.there(missing_parts, path, parts)
+        missing = await within(link.there(missing_parts, path, parts), _LOOK_TIMEOUT)
         for part in missing:
             for offset in range(0, part.size, _PIECE):
                 async with self._travelling:
                     piece = await asyncio.to_thread(read_piece, path, part, offset)
                     await within(link.there(write_piece, path, part, offset, piece), _PIECE_TIMEOUT)
         if missing:
-            await link.there(finish, path, missing)
+            await within(link.there(finish, path, missing), _LOOK_TIMEOUT)
         return sum(part.size for part in missing)
 
     async def _parts_at(self, path: str, attempt: int) -> tuple[Part, ...]:

@@ -198,8 +198,9 @@ def _reason_to_stop(state: RunState, attempt: AttemptState, recipe: Recipe) -> s
         return f"rank {attempt.first_failure} failed"
     if attempt.lost_host is not None:
         return f"host {attempt.lost_host} was lost"
-    missing = missing_hosts(attempt)
-    return None if missing is None else f"{missing} could not start"
+    if (missing := missing_hosts(attempt)) is not None:
+        return f"{missing} could not start"
+    return attempt.stopping if attempt.stopping_hosts else None  # one host has stopped its part by itself
 
 
 def _is_starting(state: RunState, attempt: AttemptState) -> bool:

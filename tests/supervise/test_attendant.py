@@ -15,12 +15,14 @@ import pytest
 from launcher.errors import InfrastructureError
 from launcher.runs.events import (
     AttemptStarted,
+    Decided,
     Event,
     HostBack,
     HostFenced,
     HostReady,
     HostUnreachable,
     Note,
+    ProcessStarted,
     RunCreated,
     ShimLost,
 )
@@ -231,6 +233,42 @@ def test_word_of_an_attempt_whose_shim_is_gone_does_not_hold_up_the_next(host: A
         host.launch(attendant)
 
     host.attend_until(lambda: "see_to_shim" in host.link.calls, begin)
+
+
+def test_a_stop_is_heard_although_the_launch_before_it_came_to_nothing(host: Attended) -> None:
+    """The shim of the attempt before lives, and a look at what the launch needs hangs."""
+    host.link.answers["see_to_shim"] = LinkLost("it hangs")
+    host.tell(Decided(time=time.time(), decision="stop", reason="host h1 did not get ready"))
+
+    def begin(attendant: Attendant) -> None:
+        host.launch(attendant)
+        attendant.send({"op": "stop", "attempt": 1, "reason": "it did not get ready"})
+
+    host.attend_until(lambda: bool(host.link.sent), begin)
+    assert [message["op"] for message in host.link.sent] == ["stop"]
+
+
+def test_where_no_shim_ever_was_a_stop_has_nothing_to_wait_for(host: Attended) -> None:
+    host.link.answers |= {"is_kept": False, "see_to_shim": LinkLost("it hangs")}
+    host.link.losses = 1_000_000
+    host.tell(Decided(time=time.time(), decision="stop", reason="host h1 did not get ready"))
+
+    def begin(attendant: Attendant) -> None:
+        host.launch(attendant)
+        attendant.send({"op": "stop", "attempt": 1, "reason": "it did not get ready"})
+
+    host.attend_until(lambda: bool(host.told_of(ShimLost)), begin)
+
+
+def test_ranks_of_an_attempt_before_count_as_begun_beside_which_the_next_starts(host: Attended) -> None:
+    now = time.time()
+    host.tell(ProcessStarted(time=now, host="h1", host_seq=1, attempt=1, name="rank 1", rank=1, pid=1))
+    host.run.layout.attempt(2).directory.mkdir(parents=True)
+    host.run.layout.attempt(2).plan.write_text(json.dumps({**PLAN, "attempt": 2}))
+    host.tell(AttemptStarted(time=now, attempt=2, ranks=(0,), hosts=("h1",), gang=False))
+    host.attend_until(lambda: "see_to_shim" in host.link.calls, host.launch)
+    *_, has_begun, _ = host.link.arguments["see_to_shim"]
+    assert has_begun is True
 
 
 def test_a_shim_that_cannot_be_started_is_lost_for_that_reason(host: Attended) -> None:

@@ -26,7 +26,7 @@ from launcher.runs.events import (
     StopRequested,
 )
 from launcher.runs.fold import fold
-from launcher.runs.state import RunState
+from launcher.runs.state import RankPhase, RunState
 from launcher.specs import Recipe, RestartPolicy
 from launcher.supervise.policy import Classify, Decision, EndRun, Fence, Restart, StopAttempt, Wait, decide
 from tests.supervise.simulation import cluster_of, job, shrunk_recipe
@@ -454,6 +454,16 @@ def test_a_rank_that_had_failed_before_the_standstill_is_its_cause() -> None:
 
 # -- a request to stop -----------------------------------------------------------------------------------------------
 
+
+def test_a_gang_of_which_one_host_stops_by_itself_stops_everywhere() -> None:
+    """Somebody sent its shim SIGTERM, which the supervisor knows nothing of."""
+    stopping = GangStopping(time=20, host="h1", attempt=1, reason="npu-launch's shim received SIGTERM")
+    stop = StopAttempt(stopping.reason)
+    assert decision(GROUP, *begun(), stopping) == stop
+    gone = [exited(2, -15), exited(3, -15), HostIdle(time=30, host="h1", attempt=1)]
+    assert decision(GROUP, *begun(), stopping, *gone) == stop
+
+
 ASKED = StopRequested(time=25, by="ctrl-c")
 
 
@@ -540,6 +550,32 @@ def test_independent_ranks_that_a_person_had_stopped_without_a_supervisor_are_no
     stopping = [GangStopping(time=20, host=host, attempt=1, reason="stopped by me") for host in ("h0", "h1")]
     rest = [*(exited(rank, -15) for rank in range(4)), *idle()]
     assert decision(INDEPENDENT, *begun(), *stopping, *rest) == EndRun("stopped", "stopped by me")
+
+
+BESIDE = AttemptStarted(time=22, attempt=2, ranks=(2,), hosts=("h1",), gang=False)
+
+
+def test_a_host_that_stopped_what_it_ran_before_takes_ranks_of_the_attempt_beside_it() -> None:
+    """It was out of reach for as long as its lease, and heard of the later attempt only then."""
+    fenced = [
+        GangStopping(time=25, host="h1", attempt=1, reason=LEASE, fenced=True),
+        exited(3, -15, time=26),
+        HostIdle(time=27, host="h1", attempt=1),
+        started(2, 2, "h1", time=28),
+    ]
+    events = [*begun(), exited(2), classified(2), BESIDE, *fenced]
+    again = decision(INDEPENDENT, *events)
+    assert isinstance(again, Restart)
+    assert again.ranks == (3,)
+    others_done = [exited(0, 0), exited(1, 0), HostIdle(time=40, host="h0", attempt=1)]
+    assert decision(INDEPENDENT, *events, *others_done, ASKED) == StopAttempt("stopped by ctrl-c")
+
+
+@pytest.mark.parametrize("before", [(), (exited(0), classified(0))])
+def test_an_independent_rank_that_was_yet_to_start_is_lost_with_its_host(before: tuple[Event, ...]) -> None:
+    lost = ShimLost(time=23, host="h1", attempt=2)
+    state = run(*begun(), *before, exited(2), classified(2), BESIDE, lost)
+    assert [state.ranks[rank].phase for rank in (2, 3)] == [RankPhase.LOST, RankPhase.LOST]
 
 
 @pytest.mark.parametrize("restarts", [0, 1])

@@ -292,6 +292,19 @@ def test_nonsense_on_the_socket_does_no_harm(shim: ShimProcess) -> None:
     assert exits(shim.events())["rank 0"]["code"] == 0
 
 
+def test_a_process_that_sigkill_does_not_end_is_told_of_and_left(shim: ShimProcess) -> None:
+    deaf = "from launcher.supervise.shim import attempts; attempts._KILL_PATIENCE = 0.3"
+    deaf += "; attempts.signal_process = attempts.signal_group = lambda *_: None"
+    shim.start(shim.plan("exit 3", "exec sleep 1000", grace=0.1), code=deaf)
+    first = shim.events()
+    [note] = [event["text"] for event in first if event["type"] == "note"]
+    hanging = next(event["pid"] for event in first if event["type"] == "process_started" and event["rank"] == 1)
+    assert note == f"SIGKILL does not end pid {hanging}: it hangs in the kernel"
+    assert set(exits(first)) == {"rank 0"}
+    shim.tell(op="launch", plan=str(shim.plan("echo again", attempt=2)))
+    assert exits(shim.events(after=len(first), attempt=2))["rank 0"]["code"] == 0
+
+
 def test_ranks_end_with_a_shim_that_is_killed(shim: ShimProcess) -> None:
     shim.start(shim.plan("echo $$; exec sleep 300"))
     wait_for_log(shim)

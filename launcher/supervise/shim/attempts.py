@@ -20,6 +20,7 @@ _SERVICE_LINGER = 5.0  # seconds that services have to end by themselves once al
 _REVIVALS = 3  # how often in an attempt a service that fails is started again
 _REVIVAL_PAUSE = 0.5  # seconds before the first of these, doubled each time: its port may still be taken
 _DAEMON_GRACE = 0.2  # seconds between SIGTERM and SIGKILL for processes that ranks left behind
+_KILL_PATIENCE = 60.0  # seconds; a process that has much memory of a device takes some to give it back
 _KILL_PAUSE = 0.05  # seconds until those that appeared during a kill are killed too
 _KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)  # the latter is what a shell says of its child
 
@@ -46,6 +47,7 @@ class Attempts:
         self._revived = 0  # how often a service of the attempt was started again
         self._step = "idle"
         self._timer: tuple[float, Callable[[], None]] | None = None  # what is due next, and when (monotonic seconds)
+        self._killing_since: float | None = None  # monotonic seconds
         self.is_busy = False
         self.idle_since = time.monotonic()
 
@@ -202,6 +204,7 @@ class Attempts:
         return True
 
     def _enter(self, step: str) -> None:
+        self._killing_since = None
         if step == "services" and not self._is_stopping and self._holds_all_ranks():
             self._after(_SERVICE_LINGER, lambda: self._end("all ranks have ended"))
         elif step == "daemons":  # they would hold devices that the next attempt needs
@@ -296,12 +299,24 @@ class Attempts:
             self._end(f"{name} failed")
 
     def _kill(self) -> None:
-        """SIGKILL to every descendant, again and again until none is left: one may fork while we look."""
+        """SIGKILL to every descendant, again and again until none is left: one may fork while we look.
+
+        What does not end hangs in the kernel, and may do so for ever: it is told of and left.
+        """
         for child in self._children.values():
             child.stopped = True
-        for pid in descendants(os.getpid(), self._spared):
+        left = descendants(os.getpid(), self._spared)
+        for pid in left:
             signal_process(pid, signal.SIGKILL)
-        self._after(_KILL_PAUSE, self._kill)
+        if self._killing_since is None:
+            self._killing_since = time.monotonic()
+        if left and time.monotonic() - self._killing_since >= _KILL_PATIENCE:
+            pids = ", ".join(map(str, left))
+            self._emit(type="note", text=f"SIGKILL does not end pid {pids}: it hangs in the kernel")
+            self._spared.update(left)
+            self._children.clear()
+        else:
+            self._after(_KILL_PAUSE, self._kill)
 
     def _after(self, seconds: float, action: Callable[[], None]) -> None:
         """Do this later; it takes the place of what was to be done before."""
