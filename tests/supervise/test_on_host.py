@@ -77,7 +77,7 @@ def test_what_a_run_left_on_a_host_is_ended_and_nothing_else(run: RunDirectory) 
         return subprocess.Popen(["sleep", "1000"], env={**os.environ, **tags}, start_new_session=True)
 
     living = RunDirectory(run.path.with_name("other-3c4d"))
-    living.path.mkdir()
+    living.path.mkdir(parents=True)
     lock = living.lock()
     assert lock.try_acquire()  # it is kept: nobody else on this machine takes what it has for orphans
     left, other = start(run.path), start(living.path)
