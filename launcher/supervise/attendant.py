@@ -300,13 +300,14 @@ class Attendant:
         if message["op"] == "launch" and attempt.told_to_stop:
             return True
         try:
-            if await self._is_kept():
+            if attempt.number <= self._seen_to:
+                return not await self._is_kept()
+            if message["op"] != "stop" or await self._there(on_host.may_be_kept, self._run, self._host):
                 return False
         except LinkLost:
             return False
-        if attempt.number > self._seen_to and message["op"] == "stop":  # nothing of it was ever started here
-            self._tell(ShimLost(time=time.time(), host=self._host, attempt=attempt.number))
-        return attempt.number <= self._seen_to or message["op"] == "stop"
+        self._tell(ShimLost(time=time.time(), host=self._host, attempt=attempt.number))  # none was ever started here
+        return True
 
     async def _has_sent(self, message: Message) -> bool:
         try:

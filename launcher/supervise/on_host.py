@@ -28,6 +28,11 @@ def is_kept(run: RunDirectory, host: str) -> bool:
     return is_held(run.shim_lock(host))
 
 
+def may_be_kept(run: RunDirectory, host: str) -> bool:
+    """Whether the shim of this host lives, or a call that was given up is still about to start one."""
+    return is_held(_starting_lock(run, host)) or is_kept(run, host)
+
+
 def see_to_shim(run: RunDirectory, host: str, attempt: int, seen: int, has_begun: bool, is_spread: bool) -> None:
     """Start a shim, with this attempt, where there is none and none has died of the attempt.
 
@@ -35,9 +40,7 @@ def see_to_shim(run: RunDirectory, host: str, attempt: int, seen: int, has_begun
     processes of the attempt here. What a shim before it left behind is ended first; what is kept of former runs is seen
     to. Raises InfrastructureError and OSError.
     """
-    with _only_one(
-        run.shim_lock(host).with_name("starting.lock")
-    ):  # a supervisor that died, or gave this call up, may have somebody at it still
+    with _only_one(_starting_lock(run, host)):  # a supervisor that died, or gave this call up, may be at it still
         if is_kept(run, host) or has_begun:
             return
         told = (event for event in run.unread(host, seen) if isinstance(event, (HostReady, ProcessStarted)))
@@ -156,6 +159,10 @@ def _write_whole(path: Path, content: bytes) -> None:
     except OSError:
         partial.unlink(missing_ok=True)
         raise
+
+
+def _starting_lock(run: RunDirectory, host: str) -> Path:
+    return run.shim_lock(host).with_name("starting.lock")
 
 
 @contextmanager

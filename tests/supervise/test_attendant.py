@@ -249,7 +249,7 @@ def test_a_stop_is_heard_although_the_launch_before_it_came_to_nothing(host: Att
 
 
 def test_where_no_shim_ever_was_a_stop_has_nothing_to_wait_for(host: Attended) -> None:
-    host.link.answers |= {"is_kept": False, "see_to_shim": LinkLost("it hangs")}
+    host.link.answers |= {"is_kept": False, "may_be_kept": False, "see_to_shim": LinkLost("it hangs")}
     host.link.losses = 1_000_000
     host.tell(Decided(time=time.time(), decision="stop", reason="host h1 did not get ready"))
 

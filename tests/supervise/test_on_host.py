@@ -12,6 +12,7 @@ import pytest
 
 from launcher.errors import InfrastructureError
 from launcher.hosts.tagged import DIRECTORY_TAG
+from launcher.runs.lock import Lock
 from launcher.runs.store import RunDirectory
 from launcher.supervise.link import LinkLost, ShimLink, Unlinked
 from launcher.supervise.on_host import (
@@ -22,6 +23,7 @@ from launcher.supervise.on_host import (
     is_kept,
     is_shared,
     last_words,
+    may_be_kept,
     see_to_shim,
 )
 from tests.supervise.test_barrier import begin
@@ -129,3 +131,13 @@ def _command(process: psutil.Process) -> list[str]:
         return process.cmdline()
     except psutil.Error:
         return []
+
+
+def test_a_shim_that_somebody_is_about_to_start_may_be_kept(run: RunDirectory) -> None:
+    assert not may_be_kept(run, "node-1")
+    starting = Lock(run.shim_lock("node-1").with_name("starting.lock"))
+    run.shim_lock("node-1").parent.mkdir(parents=True, exist_ok=True)
+    assert starting.try_acquire()
+    assert may_be_kept(run, "node-1")
+    starting.release()
+    assert not may_be_kept(run, "node-1")
