@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from launcher.runs.events import HostBack, HostSuspected, HostUnreachable
+from launcher.runs.events import AttemptStarted, Event, HostBack, HostSuspected, HostUnreachable, RunCreated
+from launcher.runs.fold import fold
 from launcher.runs.state import Reach
-from launcher.supervise.heartbeat import change_of_reach, is_cut_off, reach_after, reach_now
+from launcher.supervise import heartbeat
+from launcher.supervise.heartbeat import change_of_reach, is_cut_off, keep_in_touch, reach_after, reach_now
+from launcher.supervise.link import LinkLost
 
 REACHES = st.sampled_from([None, Reach.SUSPECTED, Reach.UNREACHABLE])
 SILENCE = st.floats(0, 1000)
@@ -54,6 +58,55 @@ def test_a_host_that_runs_nothing_is_not_missed(before: Reach | None, silence: f
 def test_more_silence_never_makes_a_host_better(silences: list[float]) -> None:
     order = [None, Reach.SUSPECTED, Reach.UNREACHABLE]
     assert all(order.index(reach_after(a)) <= order.index(reach_after(b)) for a, b in pairwise(silences))
+
+
+class Clock:
+    """Time that passes where somebody waits."""
+
+    TimeoutError = asyncio.TimeoutError
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def time(self) -> float:
+        return self.now
+
+    monotonic = time
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.mark.parametrize("after", [0.0, 0.01, 0.5, 0.99])
+@pytest.mark.parametrize("is_slow", [True, False])
+def test_a_host_that_falls_silent_is_given_up_within_twelve_seconds(
+    after: float, is_slow: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long after a beat it fell silent, and whether its silence is an error at once or only after a second."""
+    clock = Clock()
+    for name in ("time", "asyncio"):
+        monkeypatch.setattr(heartbeat, name, clock)
+    silent_from = clock.now + 5 + after
+    created = RunCreated(time=1, run="r", name="r", framework="plain", target="CPU", world_size=1, hosts=("h",))
+    state = fold([created, AttemptStarted(time=1, attempt=1, ranks=(0,), hosts=("h",))])
+
+    async def renew() -> None:
+        if clock.now >= silent_from:
+            clock.now += heartbeat.PERIOD if is_slow else 0.0
+            raise LinkLost("h")
+
+    class GivenUp(Exception):
+        pass
+
+    def tell(event: Event) -> None:
+        nonlocal state
+        state = fold([event], state)
+        if isinstance(event, HostUnreachable):
+            raise GivenUp
+
+    with pytest.raises(GivenUp):
+        asyncio.run(keep_in_touch("h", renew, lambda: state, tell))
+    assert 9 <= clock.now - silent_from < 12
 
 
 def test_only_a_change_is_written_down() -> None:
