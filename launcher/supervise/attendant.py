@@ -289,11 +289,14 @@ class Attendant:
             message = await self._messages.get()
             while not await self._has_sent(message):
                 await asyncio.sleep(_RECONNECT_PAUSE)
-                if await self._is_in_vain(message):
+                if await self._gives_up(message):
                     break
 
-    async def _is_in_vain(self, message: Message) -> bool:
-        """Whether nobody needs to hear this any more: word of an attempt must not hold up that of the next."""
+    async def _gives_up(self, message: Message) -> bool:
+        """Whether to say this no more: word of an attempt must not hold up that of the next.
+
+        Of a host that is to stop what no shim there was ever started for, the shim is told to be lost.
+        """
         attempt = self._attempt_here()
         if attempt is None or message["attempt"] < attempt.number:
             return True
@@ -306,7 +309,7 @@ class Attendant:
                 return False
         except LinkLost:
             return False
-        self._tell(ShimLost(time=time.time(), host=self._host, attempt=attempt.number))  # none was ever started here
+        self._tell(ShimLost(time=time.time(), host=self._host, attempt=attempt.number))
         return True
 
     async def _has_sent(self, message: Message) -> bool:

@@ -61,7 +61,7 @@ class FollowedRecord:
 def settle(run: RunDirectory) -> RunState:
     """The state of a run; one that nobody supervises gets a keeper first, which writes down what has become of it.
 
-    Takes some seconds for such a run, none for any other.
+    Takes some seconds for such a run (on a busy machine up to a minute), none for any other.
     """
     reader = RecordReader(run.layout.events)
     state = fold(reader.read())
