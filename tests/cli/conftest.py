@@ -22,6 +22,8 @@ from launcher.runs.events import (
 )
 from launcher.runs.store import RunDirectory, create_run
 
+_NO_PROCESS = 1 << 22  # Linux gives lower ids than that: what runs on this machine is no rank
+
 
 @dataclass
 class WrittenRun:
@@ -80,7 +82,7 @@ class WrittenRun:
                     attempt=self.attempt,
                     name=f"rank {rank}",
                     rank=rank,
-                    pid=1000 + rank,
+                    pid=_NO_PROCESS + rank,
                     host=self.host,
                 )
                 for rank in chosen
@@ -115,7 +117,7 @@ class WrittenRun:
                     attempt=self.attempt,
                     name=f"rank {rank}",
                     rank=rank,
-                    pid=1000 + rank,
+                    pid=_NO_PROCESS + rank,
                     code=code,
                     stopped=stopped,
                     error=error,
