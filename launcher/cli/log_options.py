@@ -35,18 +35,19 @@ def choice_of(state: RunState, source: str, rank: str | None, host: str | None) 
 
 def selection_of(grep: str | None, level: str | None, since: str | None, until: str | None) -> Selection:
     """Which lines. Raises UsageError for what is no regular expression, level or time."""
-    scanner = None
+    search = None
     if grep is not None:
-        from launcher.logs.scan import Pattern, Scanner
+        from launcher.logs.pattern import Pattern
+        from launcher.logs.search import Search
 
         try:
-            scanner = Scanner([Pattern(grep, literal=False)])
+            search = Search([Pattern(grep, literal=False)])
         except re.error as error:
             raise UsageError(
                 f"'{grep}' is no regular expression: {error}", where="--grep", expected="one of Python's `re`"
             ) from None
     return Selection(
-        scanner,
+        search,
         None if level is None else _named(level.lower(), {each.name.lower(): each for each in Level}, "--level"),
         None if since is None else parse_moment(since, "--since"),
         None if until is None else parse_moment(until, "--until"),

@@ -11,8 +11,7 @@ from launcher.logs.record import Level
 class Lines(NamedTuple):
     """Lines of one log, each with its key, its offset in the file, the level of its record, and its newline.
 
-    Levels are there only when somebody asked for them, offsets then and when lines were looked for. The last line of a
-    file may have no newline.
+    Levels and offsets are there only when somebody asked for levels. The last line of a file may have no newline.
     """
 
     keys: list[str]

@@ -16,7 +16,10 @@ _ONLY_FOR_RE: Final = re.compile(r"\\[AZ]|\{,|\[:|\(\?[a-zA-Z]*-|\(\?\(|[^\x00-\
 _PLAIN: Final = re.compile(r"(?:[\x20-\x7e](?<![\\.^$*+?{}\[\]|()])|\\[!-/:-@\[-`{-~ ])+")
 _ESCAPED: Final = re.compile(r"\\(.)")
 
-OnMatch = Callable[[int, int, int, int, Any], bool]  # pattern, begin, end, flags, context; whether to stop
+_TO_THE_END: Final = rb"(?:%b)[^\n]*\n"
+_WHOLE_LINE: Final = rb"^[^\n]*(?:%b)[^\n]*\n"
+
+OnMatch = Callable[[int, int, int, int, Any], bool | None]  # pattern, begin, end, flags, context; whether to stop
 Scan = Callable[[bytes | memoryview, OnMatch], bool]  # whether it came to the block's end
 
 
@@ -35,14 +38,38 @@ def simplest(pattern: Pattern) -> Pattern:
     return pattern._replace(text=_ESCAPED.sub(r"\1", pattern.text), literal=True)
 
 
+def compiled(pattern: Pattern) -> re.Pattern[bytes]:
+    """A pattern as `re` has it; raises its error. A text that is not ASCII is looked for in UTF-8 and in GBK."""
+    flags = re.IGNORECASE if pattern.ignore_case else re.RegexFlag(0)
+    if not pattern.literal:
+        return re.compile(pattern.text.encode(), flags)
+    if "\n" in pattern.text or not pattern.text:
+        raise re.error("a text to look for is part of one line", pattern.text)
+    return re.compile(b"|".join(map(re.escape, _encodings(pattern.text))), flags)
+
+
+def _encodings(text: str) -> list[bytes]:
+    if text.isascii():
+        return [text.encode()]
+    return [text.encode(), *([gbk] if (gbk := text.encode("gbk", "ignore")) else [])]
+
+
 def is_quick() -> bool:
     """Whether this machine has hyperscan, without which thousands of patterns take ten thousand times as long."""
     return find_spec("hyperscan") is not None
 
 
-def database(searches: Sequence[re.Pattern[bytes]], patterns: Sequence[Pattern]) -> tuple[Scan | None, Sequence[int]]:
-    """Hyperscan's scan for these patterns, and the indices of those that it cannot look for."""
+def database(
+    searches: Sequence[re.Pattern[bytes]], patterns: Sequence[Pattern], *, lines: bool = False
+) -> tuple[Scan | None, Sequence[int]]:
+    """Hyperscan's scan for these patterns, and the indices of those that it cannot look for.
+
+    Where whole `lines` are wanted, a match goes on to the end of its line, the newline included; and it begins where
+    the line does when there are only texts to look for. Otherwise, nothing is known of where a match begins.
+    """
     everything = range(len(patterns))
+    from_begin = lines and all(pattern.literal for pattern in patterns)
+    form = _WHOLE_LINE if from_begin else _TO_THE_END if lines else b"%b"
     try:
         import hyperscan
     except ImportError:
@@ -51,10 +78,11 @@ def database(searches: Sequence[re.Pattern[bytes]], patterns: Sequence[Pattern])
     def scan_for(indices: Sequence[int]) -> Scan:
         database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
         database.compile(
-            expressions=[searches[index].pattern for index in indices],
+            expressions=[form % searches[index].pattern for index in indices],
             ids=list(indices),
             flags=[
                 hyperscan.HS_FLAG_MULTILINE
+                | (hyperscan.HS_FLAG_SOM_LEFTMOST if from_begin else 0)
                 | (0 if patterns[index].literal else hyperscan.HS_FLAG_PREFILTER)
                 | (hyperscan.HS_FLAG_CASELESS if patterns[index].ignore_case else 0)
                 for index in indices

@@ -14,9 +14,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from launcher.logs.blocks import underlying, views
+from launcher.logs.blocks import views
 from launcher.logs.pattern import Pattern as Pattern
-from launcher.logs.pattern import database, simplest
+from launcher.logs.pattern import compiled, database, simplest
 
 _WORTHWHILE: Final = 32  # bytes a report and pattern, below which hyperscan costs more than it saves
 
@@ -43,9 +43,8 @@ class Scanner:
 
     def __init__(self, patterns: Sequence[Pattern], *, quick: bool = True) -> None:
         self.patterns = tuple(map(simplest, patterns))
-        self._searches = [_compiled(pattern) for pattern in self.patterns]
+        self._searches = [compiled(pattern) for pattern in self.patterns]
         self._literal = [pattern.literal for pattern in self.patterns]
-        self._are_literal = all(self._literal)
         self._scan, left = database(self._searches, self.patterns) if quick else (None, range(len(self.patterns)))
         self._slow = [(index, self._searches[index].search) for index in left if not self._literal[index]]
         texts = [self._searches[index] for index in left if self._literal[index]]
@@ -67,36 +66,6 @@ class Scanner:
         if self._slow or self._any_text is not None:
             found += self._slow_hits(block)
         found.sort(key=lambda hit: (hit[1], hit[0]))
-        return found
-
-    def spans(self, block: bytes | memoryview) -> list[tuple[int, int]]:
-        """Where the lines of the block begin and end, newlines included, in which any pattern is found."""
-        reports = None if self._slow or self._any_text is not None else self._reports(block)
-        if reports is None:
-            block = bytes(block)
-            return _spans_of(block, self.hits(block))
-        confirmed = _lines_around if self._are_literal else self._confirmed_spans
-        return confirmed(underlying(block), len(block), reports)
-
-    def _confirmed_spans(self, block: bytes | bytearray, size: int, reports: Sequence[Hit]) -> list[tuple[int, int]]:
-        """The lines in which there is any hit among what hyperscan reports of so many bytes at a block's beginning."""
-        found: list[tuple[int, int]] = []
-        newline_before, newline_after = block.rfind, block.find
-        after = 0  # where the line ends that was looked at last
-        is_found = False
-        rejected: list[int] = []
-        for index, end in reports:
-            if end > after:
-                begin = newline_before(b"\n", 0, end - 1) + 1
-                after = newline_after(b"\n", end - 1, size) + 1 or size
-                is_found, rejected = False, []
-            elif is_found or index in rejected:
-                continue
-            if self._literal[index] or self._searches[index].search(block[begin:after].rstrip(b"\n")):
-                found.append((begin, after))
-                is_found = True
-            else:
-                rejected.append(index)
         return found
 
     @cached_property
@@ -181,31 +150,6 @@ def _lines_of(block: bytes, hits: Sequence[Hit]) -> Iterator[Match]:
         turn = after
 
 
-def _lines_around(block: bytes | bytearray, size: int, hits: Sequence[Hit]) -> list[tuple[int, int]]:
-    """The lines of texts that end there, in so many bytes at a block's beginning, each once."""
-    found: list[tuple[int, int]] = []
-    add, newline_before, newline_after = found.append, block.rfind, block.find
-    after = 0
-    for _, end in hits:
-        if end > after:
-            begin = newline_before(b"\n", 0, end - 1) + 1
-            after = newline_after(b"\n", end - 1, size) + 1 or size
-            add((begin, after))
-    return found
-
-
-def _spans_of(block: bytes, hits: Sequence[Hit]) -> list[tuple[int, int]]:
-    """The lines of these hits, each once."""
-    spans: list[tuple[int, int]] = []
-    after = 0
-    for hit in hits:
-        if hit[1] >= after or not spans:
-            begin, end = _line_around(block, hit)
-            after = end + 1
-            spans.append((begin, min(after, len(block))))
-    return spans
-
-
 def _line_around(block: bytes, hit: Hit) -> tuple[int, int]:
     """Where the line of a hit begins and ends."""
     return block.rfind(b"\n", 0, hit[1]) + 1, _line_end(block, hit[1])
@@ -214,22 +158,6 @@ def _line_around(block: bytes, hit: Hit) -> tuple[int, int]:
 def _line_end(block: bytes, position: int) -> int:
     end = block.find(b"\n", position)
     return len(block) if end < 0 else end
-
-
-def _compiled(pattern: Pattern) -> re.Pattern[bytes]:
-    """A pattern as `re` has it. A text that is not ASCII is looked for in UTF-8 and in GBK."""
-    flags = re.IGNORECASE if pattern.ignore_case else re.RegexFlag(0)
-    if not pattern.literal:
-        return re.compile(pattern.text.encode(), flags)
-    if "\n" in pattern.text or not pattern.text:
-        raise re.error("a text to look for is part of one line", pattern.text)
-    return re.compile(b"|".join(map(re.escape, _encodings(pattern.text))), flags)
-
-
-def _encodings(text: str) -> list[bytes]:
-    if text.isascii():
-        return [text.encode()]
-    return [text.encode(), *([gbk] if (gbk := text.encode("gbk", "ignore")) else [])]
 
 
 def _grouped(search: re.Pattern[bytes]) -> bytes:

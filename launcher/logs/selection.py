@@ -14,7 +14,7 @@ from launcher.logs.grammar import level_of
 from launcher.logs.grave import grave
 from launcher.logs.lines import NO_LINES, Lines
 from launcher.logs.record import Level
-from launcher.logs.scan import Scanner
+from launcher.logs.search import Search
 from launcher.logs.stamps import Correction, key_of, key_of_line, keys_of
 
 _SPARSE: Final = 12  # as a power of two: bytes for each line that is found, from which on they are few
@@ -29,7 +29,7 @@ class Selection:
     and not after `until`, seconds since the epoch.
     """
 
-    grep: Scanner | None = None
+    grep: Search | None = None
     level: Level | None = None
     since: float | None = None
     until: float | None = None
@@ -112,8 +112,7 @@ class Selector:
         block = bytes(view)
         self._catch_up()
         texts = BytesIO(block).readlines()
-        needs_offsets = self._has_levels or spans is not None
-        offsets = list(accumulate(map(len, texts), initial=offset))[:-1] if needs_offsets else []
+        offsets = list(accumulate(map(len, texts), initial=offset))[:-1] if self._has_levels else []
         stamps = keys_of(block, self.correction, texts)
         keys = self._filled(stamps, texts, offset)
         levels = self._leveled(texts, stamps, offsets, grave_lines, offset) if self._has_levels else []
@@ -156,7 +155,7 @@ class Selector:
             keys = self._never_falling(keys)
             self._key = keys[-1]
         self._passed_over = bytes(view[max(spans[-1][1], len(view) - _REMEMBERED) :])
-        lines = Lines(keys, texts, [offset + begin for begin, _ in spans], [])
+        lines = Lines(keys, texts, [], [])
         first, last = bisect_left(keys, self._since), bisect_right(keys, self._until)
         return lines if (first, last) == (0, len(keys)) else lines.between(first, last)
 

@@ -16,6 +16,7 @@ from functools import lru_cache
 from io import BytesIO
 from typing import Final
 
+from launcher.logs.cann_keys import CENTURY, keys_of_cann
 from launcher.logs.grammar import stamp_of
 
 Correction = Callable[[float], float]
@@ -28,10 +29,6 @@ _HEADED: Final = re.compile(
     rb"(20\d\d-[01]\d-[0-3]\d[-T ][0-2]\d:\d\d:\d\d(?:[.,]\d{3}(?:\.?\d{3})?)?)"
     rb"(?=[\] :\t\n]|$)(?! ?[+-]\d))?.*\n?"
 )
-# The same for what CANN writes, in two thirds of the time: what digits stamps have is checked for a block at once.
-_CANN: Final = re.compile(rb"\[[A-Z]+\] ?\w+\(-?\d+,[^)\n]*\): ?(20[-\d:.]{25}) (?![+-]\d).*\n?|.*\n?")
-_CANN_STAMP: Final = b"0000-00-00-00:00:00.000.000"
-_TENS: Final = ((4, b"01"), (6, b"0123"), (8, b"012"))  # the first digits of a month, a day and an hour
 _AS_ZEROS: Final = bytes.maketrans(b"123456789", b"0" * 9)
 _LARGE: Final = 1 << 13  # bytes of a block that is worth being looked at as one
 _PEEKED: Final = 1 << 11  # bytes of it that tell whether CANN wrote it
@@ -42,14 +39,17 @@ _NO_DIGITS: Final = b"-:.,T "
 
 def keys_of(block: bytes, correction: Correction | None = None, lines: Sequence[bytes] | None = None) -> list[str]:
     """The keys of a block's lines; `lines` are these, where somebody has taken it apart already."""
-    of_cann = _keys_of_cann(block) if len(block) >= _LARGE and block.find(b"):20", 0, _PEEKED) >= 0 else None
+    lines = lines or BytesIO(block).readlines()
+    is_of_cann = len(block) >= _LARGE and block.find(CENTURY, 0, _PEEKED) >= 0
+    of_cann = keys_of_cann(lines) if is_of_cann else None
+    if of_cann is None and not _has_clock(block):
+        return [""] * len(lines)
     keys = _keys_of_headed(block) if of_cann is None else of_cann
     if "" not in keys:
         return _corrected(keys, correction)
-    lines = lines or BytesIO(block).readlines()
     without = [index for index, key in enumerate(keys) if not key]
     rest = b"".join([lines[index] for index in without])
-    if b"0:00" not in rest.translate(_AS_ZEROS) and b'"time":' not in rest:  # none has what _CLOCK looks for
+    if not _has_clock(rest):
         return _corrected(keys, correction)
     if of_cann is not None:
         for index, key in zip(without, _keys_of_headed(rest), strict=True):
@@ -81,25 +81,18 @@ def time_of(key: str) -> float:
     return seconds + int(key[14:]) / 10 ** (len(key) - 14) if len(key) > 14 else seconds
 
 
-def _keys_of_cann(block: bytes) -> list[str] | None:
-    """The keys of CANN's lines, "" for others; None where a line looks like one of CANN's whose stamp is none."""
-    found = _CANN.findall(block)
-    found.pop()  # nothing, at the very end
-    stamps = b"\n".join(found)
-    if stamps.translate(_AS_ZEROS).replace(_CANN_STAMP, b"").strip(b"\n"):
-        return None
-    keys = stamps.translate(None, _NO_DIGITS)
-    digits = keys.replace(b"\n", b"")
-    if any(digits[place :: len(_CANN_STAMP) - 7].translate(None, tens) for place, tens in _TENS):
-        return None
-    return keys.decode("ascii").split("\n")
-
-
 def _keys_of_headed(block: bytes) -> list[str]:
     """The keys of lines whose stamps stand where most programs put them, "" for others."""
     found = _HEADED.findall(block)
     found.pop()  # nothing, at the very end
     return b"\n".join(found).translate(None, _NO_DIGITS).decode("ascii").split("\n") if found else []
+
+
+def _has_clock(block: bytes) -> bool:
+    """Whether there is anything in it that _CLOCK looks for."""
+    if _CLOCK.search(block, 0, _PEEKED):
+        return True
+    return b"0:00" in block.translate(_AS_ZEROS) or b'"time":' in block
 
 
 def _corrected(keys: list[str], correction: Correction | None) -> list[str]:

@@ -16,8 +16,9 @@ from launcher.cli.log_cursor import Mark
 from launcher.cli.log_printing import Request, print_logs
 from launcher.cli.log_text import Form, Json, Labelled, Labels, Raw, shown
 from launcher.logs.grammar import level_of
+from launcher.logs.pattern import Pattern
 from launcher.logs.record import Level, LogFile, Source
-from launcher.logs.scan import Pattern, Scanner
+from launcher.logs.search import Search
 from launcher.logs.selection import Selection
 from launcher.logs.stamps import key_of_line, time_of
 from launcher.logs.whole import Log, Part
@@ -98,7 +99,7 @@ def test_what_is_printed_quickly_is_what_looking_at_each_line_gives(
         path = folder / f"{rank}.log"
         path.write_bytes(b"".join(line + b"\n" for line in lines))
         logs.append(Log((Part(LogFile(path, path.name, Source.STDOUT, 1, "a", rank), path.stat().st_size, 0.0),)))
-    selection = Selection(None if pattern is None else Scanner([Pattern(pattern, literal=False)]))
+    selection = Selection(None if pattern is None else Search([Pattern(pattern, literal=False)]))
     wanted = one_by_one(contents, pattern)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("launcher.cli.log_printing.block_size", lambda *_: block)

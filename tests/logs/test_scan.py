@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-from io import BytesIO
-from itertools import accumulate
 from pathlib import Path
 
 import pytest
@@ -14,46 +12,10 @@ from hypothesis import strategies as st
 
 from launcher.logs import blocks
 from launcher.logs.scan import Pattern, Scanner, matching_lines
+from tests.logs.patterns import BLOCKS, PATTERNS, expected
 
-PATTERNS = (
-    Pattern("error"),
-    Pattern("ERR", ignore_case=True),
-    Pattern("a.b"),
-    Pattern("失败"),
-    Pattern(r"a+b", literal=False),
-    Pattern(r"^x", literal=False),
-    Pattern(r"q$", literal=False),
-    Pattern(r"\s", literal=False),
-    Pattern(r"[^q]", literal=False),
-    Pattern(r"z*", literal=False),
-    Pattern(r"(?<=a)b$", literal=False),
-    Pattern(r"(a)\1", literal=False),
-    Pattern(r"\Ax", literal=False),
-    Pattern(r"a{,2}q", literal=False),
-    Pattern(r"[失败]", literal=False),
-    Pattern(r"(?i)ERROR.*q", literal=False),
-    *(Pattern(text, literal=False) for text in ("", "^", r"\b", "^$", "a|", "(?:b)?", r"^\s*$")),
-    *(Pattern(text, literal=False) for text in ("^(?!x)", "^(?!.*b).*$", "(?=a)", "(?<!a)", "^(x)?(?(1)a|)")),
-    *(Pattern(text, literal=False) for text in ("^(x)?(?(1)a|b)", r"(|a)\1(?:\1b|x)", "a(?!$)", r"\Bb")),
-)
 QUICK, SLOW = Scanner(PATTERNS), Scanner(PATTERNS, quick=False)
-ALONE = [Scanner([pattern]) for pattern in PATTERNS]
 WORDS = Scanner([Pattern("error"), Pattern("a")])
-PIECES = st.sampled_from(["a", "b", "x", "q", ".", " ", "\n", "\r", "error", "Err", "失败", "失"])
-BLOCKS = st.lists(PIECES, max_size=40).map(lambda pieces: "".join(pieces).encode())
-
-
-def expected(block: bytes) -> set[tuple[int, int]]:
-    """Each pattern and line of which `re` says that it is there, by the line's number."""
-    texts = [p.text if p.literal else None for p in PATTERNS]
-    found = set()
-    for number, line in enumerate(block.removesuffix(b"\n").split(b"\n") if block else ()):
-        for index, pattern in enumerate(PATTERNS):
-            text = texts[index]
-            plain = re.escape(text.encode()) if text is not None else pattern.text.encode()
-            if re.search(plain, line, re.IGNORECASE if pattern.ignore_case else 0):
-                found.add((index, number))
-    return found
 
 
 @settings(max_examples=200, deadline=None)
@@ -64,18 +26,6 @@ def test_hyperscan_and_re_find_the_same(block: bytes) -> None:
     assert hits == QUICK.hits(memoryview(block))
     assert {(index, block.count(b"\n", 0, end)) for index, end in hits} == expected(block)
     assert len({(index, block.count(b"\n", 0, end)) for index, end in hits}) == len(hits)
-
-
-@settings(max_examples=100, deadline=None)
-@given(BLOCKS)
-def test_the_lines_of_each_pattern_are_those_that_re_finds_it_in(block: bytes) -> None:
-    ends = list(accumulate(map(len, BytesIO(block).readlines())))
-    lines = list(zip([0, *ends], ends, strict=False))
-    wanted = expected(block)
-    for index, scanner in enumerate(ALONE):
-        spans = [span for number, span in enumerate(lines) if (index, number) in wanted]
-        assert scanner.spans(block) == spans, PATTERNS[index]
-        assert scanner.spans(memoryview(bytearray(block + b"b\n"))[: len(block)]) == spans
 
 
 def test_a_machine_without_hyperscan_finds_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,14 +15,15 @@ from launcher.logs.frames import compress
 from launcher.logs.lines import Lines
 from launcher.logs.merge import merged
 from launcher.logs.packed import open_log
+from launcher.logs.pattern import Pattern
 from launcher.logs.record import Level, LogFile, Source
-from launcher.logs.scan import Pattern, Scanner
+from launcher.logs.search import Search
 from launcher.logs.selection import Pace, Selection, Selector
 from launcher.logs.stamps import key_of, keys_of, time_of
 from launcher.logs.whole import Log, Part, offset_at, part_of, read_lines, without_torn_line
 
 BEGUN = datetime(2025, 10, 28, 17, 45, 13)
-GREP = Scanner([Pattern("needle")])
+GREP = Search([Pattern("needle")])
 KINDS = (
     "[INFO] HCCL(107,python3):{plog} [a.cc:1] [107]{text}",
     "[ERROR] HCCL(107,python3):{plog} [a.cc:1] [107]{text}",
@@ -190,7 +191,7 @@ def test_an_expression_that_can_match_nothing_finds_every_line_that_re_does(
     tmp_path: Path, text: str, found: int
 ) -> None:
     log = log_of(tmp_path, b"rank 0\n\nstep 1\n" + written([(0, 0, True)]))
-    assert len(chosen(log, Selection(Scanner([Pattern(text, literal=False)])))) == found
+    assert len(chosen(log, Selection(Search([Pattern(text, literal=False)])))) == found
 
 
 def test_a_log_that_is_gone_has_no_lines(tmp_path: Path) -> None:

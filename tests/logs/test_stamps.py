@@ -41,7 +41,10 @@ def test_each_captured_line_has_the_time_that_the_grammars_give_it() -> None:
 
 
 HEADS = st.sampled_from(
-    [b"[INFO] GE(1,py):", b"[INFO]GE(-1,py): ", b"[INFO] GE(1,py", b"[", b"", b"x ", b"[rank1]: [ERROR] HCCL(1,py):"]
+    [
+        *(b"[INFO] GE(1,py):", b"[INFO]GE(-1,py): ", b"[INFO] GE(1,py", b"[INFO] GE(1,py): (x):", b"at (x):", b"["),
+        *(b"", b"x ", b"[rank1]: [ERROR] HCCL(1,py):"),
+    ]
 )
 STAMPS = st.sampled_from(
     [
@@ -49,7 +52,9 @@ STAMPS = st.sampled_from(
         *(b"20260102030405.67890123", b"2026-01-02 03:04:05,678", b"2026-01-02-03:04:05-678:901", b"3:04", b""),
     ]
 )
-TAILS = st.sampled_from([b" [a.cc:1] x", b" +0800 x", b" -1 x", b"] x", b"", b" x 2026-01-02-03:04:05.678.901", b"Z x"])
+TAILS = st.sampled_from(
+    [b" [a.cc:1] x", b" +0800 x", b" -1 x", b" 7 x", b"] x", b" ", b"", b" x 2026-01-02-03:04:05.678.901", b"Z x"]
+)
 LINES = st.lists(st.tuples(HEADS, STAMPS, TAILS).map(b"".join), min_size=1, max_size=12)
 
 
