@@ -41,12 +41,12 @@ PATTERNS = {
     "a text, 1 line of 3": "LinkEstablish",
     "an expression": r"loss is 0\.0000\d7",
 }
-IN_MOST = (
-    "a text, 1 line of 3"  # of so much, putting it in the order of time is most of the work: rg needs sort for that
-)
-RG_AND_SORT = (
-    'LC_ALL=C; export LC_ALL; "$0" --no-config -aN --no-filename --sort path -F -e "$@" | sort -s -t")" -k2,2.29'
-)
+DENSE = "a text, 1 line of 3"  # most of the work is to put so many lines in order, which rg leaves to sort
+RG_AND_SORT = """
+set -o pipefail
+export LC_ALL=C
+"$0" --no-config -aN --no-filename --sort path -F -e "$@" | sort -s -t")" -k2,2.29
+"""
 ERRORS = (
     *("error code is 507", "EI0002", "EI0006", "EJ0001", "EZ9999", "ERR00100", "ERR02200", "halMemAlloc failed"),
     *("wait socket establish timeout", "Task exception", "link down", "heartbeat lost", "Traceback (most recent"),
@@ -58,7 +58,8 @@ PARSE = "import sys; from pathlib import Path; from launcher.logs.grammar import
 SCAN = """
 import json, sys
 from pathlib import Path
-from launcher.logs.scan import Pattern, Scanner, matching_lines
+from launcher.logs.pattern import Pattern
+from launcher.logs.scan import Scanner, matching_lines
 patterns, *paths = sys.argv[1:]
 scanner = Scanner([Pattern(text) for text in json.loads(patterns)])
 print(sum(1 for path in paths for _ in matching_lines(Path(path), scanner)))
@@ -91,13 +92,14 @@ def _run(command: Sequence[str | Path]) -> Took:
     return Took(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
 
 
-def _output(command: Sequence[str | Path]) -> str:
-    """What a command prints, in short."""
+def _digest(command: Sequence[str | Path]) -> str:
+    """Of what a command prints, which is something."""
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         digest = hashlib.sha256()
         while block := process.stdout.read(1 << 20):
             digest.update(block)
+    assert process.returncode == 0 and digest.digest() != hashlib.sha256().digest(), command
     return digest.hexdigest()
 
 
@@ -127,10 +129,10 @@ class Bench:
             ready = run(*command, "-n", "0", times=self.repeats)
             ours = run(*command, times=self.repeats)
             self._beside_rg(f"--grep {name}", ours, ready, *(["-F"] if literal else []), "-e", pattern)
-            if name == IN_MOST and self.rg is not None:
-                sorting = ("sh", "-c", RG_AND_SORT, self.rg, pattern, *self.logs)
+            if name == DENSE and self.rg is not None:
+                sorting = ("bash", "-c", RG_AND_SORT, self.rg, pattern, *self.logs)
                 theirs = run(*sorting, times=self.repeats)
-                assert _output(sorting) == _output((*command, "--raw")), "other lines, or in another order"
+                assert _digest(sorting) == _digest((*command, "--raw")), "other lines, or in another order"
                 self._say(
                     f"--grep {name}, the same lines by rg and sort", "MB/s per core", self.megabytes / theirs.core
                 )

@@ -78,7 +78,8 @@ class Matcher:
     """A rulebook made ready: a scanner for the texts without which its rules cannot hold."""
 
     def __init__(self, book: Rulebook, watched: tuple[str, ...]) -> None:
-        from launcher.logs.scan import Pattern, Scanner
+        from launcher.logs.pattern import Pattern
+        from launcher.logs.scan import Scanner
 
         self._book = book
         anchored: dict[Pattern, list[str]] = {}

@@ -1,26 +1,33 @@
-"""What is looked for in logs, as hyperscan understands it."""
+"""What is looked for in logs: as a person says it, as `re` has it, and as hyperscan looks for it."""
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Final, NamedTuple, cast
 
-# What `re` and hyperscan read differently: the ends of the text, `{,3}`, `[:alpha:]`, flags turned off, conditions, and
-# letters of more than one byte.
-_ONLY_FOR_RE: Final = re.compile(r"\\[AZ]|\{,|\[:|\(\?[a-zA-Z]*-|\(\?\(|[^\x00-\x7f]")
+# What `re` and hyperscan read differently: the ends of the text, `\v`, `{,3}`, `[:alpha:]`, flags turned off, or on
+# after the beginning, conditions, and letters of more than one byte.
+_ONLY_FOR_RE: Final = re.compile(r"\\[AZv]|\{,|\[:|\(\?[a-zA-Z]*-|.\(\?[a-zA-Z]+\)|\(\?\(|[^\x00-\x7f]", re.DOTALL)
 # An expression that stands for one text: no characters that mean anything but themselves, unless they are escaped.
-_PLAIN: Final = re.compile(r"(?:[\x20-\x7e](?<![\\.^$*+?{}\[\]|()])|\\[!-/:-@\[-`{-~ ])+")
+_PLAIN: Final = re.compile(r"(?:[^\x00-\x1f\x7f\\.^$*+?{}\[\]|()]|\\[!-/:-@\[-`{-~ ])+")
 _ESCAPED: Final = re.compile(r"\\(.)")
 
-_TO_THE_END: Final = rb"(?:%b)[^\n]*\n"
-_WHOLE_LINE: Final = rb"^[^\n]*(?:%b)[^\n]*\n"
+_WORTHWHILE: Final = 32  # bytes a report and pattern, below which hyperscan costs more than it saves
 
-OnMatch = Callable[[int, int, int, int, Any], bool | None]  # pattern, begin, end, flags, context; whether to stop
-Scan = Callable[[bytes | memoryview, OnMatch], bool]  # whether it came to the block's end
+Report = tuple[int, int]  # where a match ends, and the pattern's index
+_OnMatch = Callable[[int, int, int, int, Any], bool]  # pattern, begin, end, flags, context; whether to stop
+
+
+class Reported(Enum):
+    """Which place hyperscan is to report of a match; the value makes its expression of one."""
+
+    END = b"%b"
+    NEXT_LINE = rb"(?:%b)[^\n]*\n"  # where the line behind it begins: once a line, but not of one without a newline
 
 
 class Pattern(NamedTuple):
@@ -42,7 +49,7 @@ def compiled(pattern: Pattern) -> re.Pattern[bytes]:
     """A pattern as `re` has it; raises its error. A text that is not ASCII is looked for in UTF-8 and in GBK."""
     flags = re.IGNORECASE if pattern.ignore_case else re.RegexFlag(0)
     if not pattern.literal:
-        return re.compile(pattern.text.encode(), flags)
+        return re.compile(_bytes_of(pattern.text), flags)
     if "\n" in pattern.text or not pattern.text:
         raise re.error("a text to look for is part of one line", pattern.text)
     return re.compile(b"|".join(map(re.escape, _encodings(pattern.text))), flags)
@@ -51,7 +58,12 @@ def compiled(pattern: Pattern) -> re.Pattern[bytes]:
 def _encodings(text: str) -> list[bytes]:
     if text.isascii():
         return [text.encode()]
-    return [text.encode(), *([gbk] if (gbk := text.encode("gbk", "ignore")) else [])]
+    return [_bytes_of(text), *([gbk] if (gbk := text.encode("gbk", "ignore")) else [])]
+
+
+def _bytes_of(text: str) -> bytes:
+    """A text of the command line: what was no UTF-8 there is the bytes that it was."""
+    return text.encode(errors="surrogateescape")
 
 
 def is_quick() -> bool:
@@ -59,48 +71,62 @@ def is_quick() -> bool:
     return find_spec("hyperscan") is not None
 
 
-def database(
-    searches: Sequence[re.Pattern[bytes]], patterns: Sequence[Pattern], *, lines: bool = False
-) -> tuple[Scan | None, Sequence[int]]:
-    """Hyperscan's scan for these patterns, and the indices of those that it cannot look for.
+class Database:
+    """Patterns made ready for hyperscan, each with its index. Raises hyperscan.error for what it cannot look for."""
 
-    Where whole `lines` are wanted, a match goes on to the end of its line, the newline included; and it begins where
-    the line does when there are only texts to look for. Otherwise, nothing is known of where a match begins.
-    """
+    def __init__(
+        self, searches: Mapping[int, re.Pattern[bytes]], patterns: Sequence[Pattern], reported: Reported
+    ) -> None:
+        import hyperscan
+
+        self._size = len(searches)
+        self._stopped = hyperscan.ScanTerminated
+        self._database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+        self._database.compile(
+            expressions=[reported.value % search.pattern for search in searches.values()],
+            ids=list(searches),
+            flags=[
+                hyperscan.HS_FLAG_MULTILINE
+                | (0 if patterns[index].literal else hyperscan.HS_FLAG_PREFILTER)
+                | (hyperscan.HS_FLAG_CASELESS if patterns[index].ignore_case else 0)
+                for index in searches
+            ],
+        )
+
+    def reports(self, block: bytes | memoryview) -> list[Report] | None:
+        """What it says of a block, in the order of places; None when that is more than `re` needs time to find."""
+        reports: list[Report] = []
+        add = reports.append
+        most = len(block) // _WORTHWHILE * self._size + 1000
+
+        def on_match(index: int, _begin: int, end: int, _flags: int, _context: object) -> bool:
+            add((end, index))
+            return len(reports) > most
+
+        try:
+            self._database.scan(cast(bytes, block), match_event_handler=on_match)  # any buffer will do
+        except self._stopped:
+            return None
+        reports.sort()  # it promises no order
+        return reports
+
+
+def database(
+    searches: Sequence[re.Pattern[bytes]], patterns: Sequence[Pattern], reported: Reported = Reported.END
+) -> tuple[Database | None, Sequence[int]]:
+    """These patterns ready for hyperscan, and the indices of those that it cannot look for."""
     everything = range(len(patterns))
-    from_begin = lines and all(pattern.literal for pattern in patterns)
-    form = _WHOLE_LINE if from_begin else _TO_THE_END if lines else b"%b"
     try:
         import hyperscan
     except ImportError:
         return None, everything
 
-    def scan_for(indices: Sequence[int]) -> Scan:
-        database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
-        database.compile(
-            expressions=[form % searches[index].pattern for index in indices],
-            ids=list(indices),
-            flags=[
-                hyperscan.HS_FLAG_MULTILINE
-                | (hyperscan.HS_FLAG_SOM_LEFTMOST if from_begin else 0)
-                | (0 if patterns[index].literal else hyperscan.HS_FLAG_PREFILTER)
-                | (hyperscan.HS_FLAG_CASELESS if patterns[index].ignore_case else 0)
-                for index in indices
-            ],
-        )
-
-        def scan(block: bytes | memoryview, on_match: OnMatch) -> bool:
-            try:
-                database.scan(cast(bytes, block), match_event_handler=on_match)  # any buffer will do
-            except hyperscan.ScanTerminated:
-                return False
-            return True
-
-        return scan
+    def of(indices: Sequence[int]) -> Database:
+        return Database({index: searches[index] for index in indices}, patterns, reported)
 
     def is_known(index: int) -> bool:
         try:
-            scan_for([index])
+            of([index])
         except hyperscan.error:
             return False
         return True
@@ -109,10 +135,10 @@ def database(
     if not known:
         return None, everything
     try:
-        return scan_for(known), sorted(set(everything).difference(known))
+        return of(known), sorted(set(everything).difference(known))
     except hyperscan.error:
         known = [index for index in known if is_known(index)]
-    return scan_for(known) if known else None, sorted(set(everything).difference(known))
+    return of(known) if known else None, sorted(set(everything).difference(known))
 
 
 def _is_read_alike(search: re.Pattern[bytes]) -> bool:
@@ -120,7 +146,7 @@ def _is_read_alike(search: re.Pattern[bytes]) -> bool:
 
     It tells where a match ends: of one that has no characters this is the end of one line and the beginning of another.
     """
-    return not _ONLY_FOR_RE.search(search.pattern.decode()) and _least_width(search) > 0
+    return not _ONLY_FOR_RE.search(search.pattern.decode(errors="replace")) and _least_width(search) > 0
 
 
 def _least_width(search: re.Pattern[bytes]) -> int:

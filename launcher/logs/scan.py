@@ -12,13 +12,10 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from launcher.logs.blocks import views
-from launcher.logs.pattern import Pattern as Pattern
-from launcher.logs.pattern import compiled, database, simplest
-
-_WORTHWHILE: Final = 32  # bytes a report and pattern, below which hyperscan costs more than it saves
+from launcher.logs.pattern import Pattern, Report, compiled, database, simplest
 
 Hit = tuple[int, int]  # a pattern's index, and the offset at which a match ends
 
@@ -45,7 +42,7 @@ class Scanner:
         self.patterns = tuple(map(simplest, patterns))
         self._searches = [compiled(pattern) for pattern in self.patterns]
         self._literal = [pattern.literal for pattern in self.patterns]
-        self._scan, left = database(self._searches, self.patterns) if quick else (None, range(len(self.patterns)))
+        self._database, left = database(self._searches, self.patterns) if quick else (None, range(len(self.patterns)))
         self._slow = [(index, self._searches[index].search) for index in left if not self._literal[index]]
         texts = [self._searches[index] for index in left if self._literal[index]]
         self._texts = [index for index in left if self._literal[index]]
@@ -57,8 +54,8 @@ class Scanner:
         In the order of these places. A match lies within one line, and ends at the latest before its newline.
         """
         found: list[Hit] = []
-        if self._scan is not None:
-            reports = self._reports(block)
+        if self._database is not None:
+            reports = self._database.reports(block)
             if reports is None:
                 return self._without_hyperscan.hits(block)
             found = self._confirmed(bytes(block), reports) if reports else []
@@ -72,24 +69,12 @@ class Scanner:
     def _without_hyperscan(self) -> Scanner:
         return Scanner(self.patterns, quick=False)
 
-    def _reports(self, block: bytes | memoryview) -> list[Hit] | None:
-        """What hyperscan says of a block; None when that is more than `re` needs time to find."""
-        reports: list[Hit] = []
-        report = reports.append
-        most = len(block) // _WORTHWHILE * len(self.patterns) + 1000
-
-        def on_match(index: int, _begin: int, end: int, _flags: int, _context: object) -> bool:
-            report((index, end))
-            return len(reports) > most
-
-        return reports if self._scan is not None and self._scan(block, on_match) else None
-
-    def _confirmed(self, block: bytes, reports: Sequence[Hit]) -> list[Hit]:
+    def _confirmed(self, block: bytes, reports: Sequence[Report]) -> list[Hit]:
         """The hits among what hyperscan reports."""
         found: list[Hit] = []
         begin, line_end = 0, -1
         seen: set[int] = set()
-        for index, end in reports:
+        for end, index in reports:
             if end - 1 > line_end or line_end < 0:
                 begin = block.rfind(b"\n", 0, end - 1) + 1
                 line_end = _line_end(block, end - 1)
@@ -144,14 +129,14 @@ def _lines_of(block: bytes, hits: Sequence[Hit]) -> Iterator[Match]:
     ends = [end for _, end in hits]
     turn = 0
     while turn < len(hits):
-        begin, line_end = _line_around(block, hits[turn])
+        begin, line_end = line_around(block, hits[turn])
         after = bisect_left(ends, line_end + 1, turn)
         yield Match(begin, block[begin:line_end], frozenset(index for index, _ in hits[turn:after]), 0)
         turn = after
 
 
-def _line_around(block: bytes, hit: Hit) -> tuple[int, int]:
-    """Where the line of a hit begins and ends."""
+def line_around(block: bytes, hit: Hit) -> tuple[int, int]:
+    """Where the line of a hit begins, and where it ends, without its newline."""
     return block.rfind(b"\n", 0, hit[1]) + 1, _line_end(block, hit[1])
 
 

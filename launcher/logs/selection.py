@@ -14,7 +14,7 @@ from launcher.logs.grammar import level_of
 from launcher.logs.grave import grave
 from launcher.logs.lines import NO_LINES, Lines
 from launcher.logs.record import Level
-from launcher.logs.search import Search
+from launcher.logs.search import Search, Span
 from launcher.logs.stamps import Correction, key_of, key_of_line, keys_of
 
 _SPARSE: Final = 12  # as a power of two: bytes for each line that is found, from which on they are few
@@ -121,7 +121,7 @@ class Selector:
     def _wants(self, level: Level | None) -> bool:
         return self._selection.level is None or (level or Level.DEBUG) >= self._selection.level
 
-    def _chosen(self, lines: Lines, offset: int, spans: Sequence[tuple[int, int]] | None) -> Lines:
+    def _chosen(self, lines: Lines, offset: int, spans: Sequence[Span] | None) -> Lines:
         """Those of all lines of a block that pass the filters."""
         first, last = bisect_left(lines.keys, self._since), bisect_right(lines.keys, self._until)
         if spans is None and self._selection.level is None:
@@ -134,7 +134,7 @@ class Selector:
             indices = [index for index in indices if self._wants(lines.levels[index])]
         return lines.at(indices)
 
-    def _found(self, offset: int, view: bytes | memoryview, spans: Sequence[tuple[int, int]]) -> Lines:
+    def _found(self, offset: int, view: bytes | memoryview, spans: Sequence[Span]) -> Lines:
         """The lines at these places: of the others only those are looked at that may say what time it was."""
         if len(spans) > len(view) >> _SPARSE:
             view = bytes(view)  # of which pieces are taken more quickly
@@ -159,9 +159,7 @@ class Selector:
         first, last = bisect_left(keys, self._since), bisect_right(keys, self._until)
         return lines if (first, last) == (0, len(keys)) else lines.between(first, last)
 
-    def _timed(
-        self, offset: int, block: bytes | bytearray, spans: Sequence[tuple[int, int]], keys: list[str]
-    ) -> list[str]:
+    def _timed(self, offset: int, block: bytes | bytearray, spans: Sequence[Span], keys: list[str]) -> list[str]:
         """The keys of all of these lines, of which those without a time have that of the nearest line above."""
         seen = 0
         for index, (begin, end) in enumerate(spans):
@@ -219,7 +217,7 @@ class Selector:
         texts: Sequence[bytes],
         stamps: Sequence[str],
         offsets: Sequence[int],
-        grave_lines: Sequence[tuple[int, int]] | None,
+        grave_lines: Sequence[Span] | None,
         offset: int,
     ) -> list[Level | None]:
         """The level of each line's record: a line that has neither level nor time continues the one before.

@@ -15,7 +15,7 @@ from functools import lru_cache
 from io import BytesIO
 from typing import Final
 
-from launcher.logs.cann_keys import CENTURY, keys_of_cann
+from launcher.logs.cann_keys import BEFORE_YEAR, LEVEL, WRITER, keys_of_cann
 from launcher.logs.grammar import stamp_of
 
 Correction = Callable[[float], float]
@@ -24,7 +24,7 @@ Correction = Callable[[float], float]
 # `[LEVEL] MODULE(pid,process):stamp`, `[LEVEL] stamp`, `[stamp` and a line that begins with it; one with a zone behind
 # it is left to `stamp_of`.
 _HEADED: Final = re.compile(
-    rb"(?:(?:\[[A-Z]+\] ?(?:\w+\(-?\d+,[^)\n]*\): ?)?|\[)?"
+    rb"(?:(?:" + LEVEL + rb"(?:" + WRITER + rb"\): ?)?|\[)?"
     rb"(20\d\d-[01]\d-[0-3]\d[-T ][0-2]\d:\d\d:\d\d(?:[.,]\d{3}(?:\.?\d{3})?)?)"
     rb"(?=[\] :\t\n]|$)(?! ?[+-]\d))?.*\n?"
 )
@@ -39,7 +39,7 @@ _NO_DIGITS: Final = b"-:.,T "
 def keys_of(block: bytes, correction: Correction | None = None, lines: Sequence[bytes] | None = None) -> list[str]:
     """The keys of a block's lines; `lines` are these, where somebody has taken it apart already."""
     lines = lines or BytesIO(block).readlines()
-    is_of_cann = len(block) >= _LARGE and block.find(CENTURY, 0, _PEEKED) >= 0
+    is_of_cann = len(block) >= _LARGE and block.find(BEFORE_YEAR, 0, _PEEKED) >= 0
     of_cann = keys_of_cann(lines) if is_of_cann else None
     if of_cann is None and not _has_clock(block):
         return [""] * len(lines)

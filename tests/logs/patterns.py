@@ -18,6 +18,7 @@ PATTERNS = (
     Pattern(r"q$", literal=False),
     Pattern(r"\s", literal=False),
     Pattern(r"[^q]", literal=False),
+    Pattern(r"[^\v]", literal=False),
     Pattern(r"z*", literal=False),
     Pattern(r"(?<=a)b$", literal=False),
     Pattern(r"(a)\1", literal=False),
@@ -29,18 +30,23 @@ PATTERNS = (
     *(Pattern(text, literal=False) for text in ("^(?!x)", "^(?!.*b).*$", "(?=a)", "(?<!a)", "^(x)?(?(1)a|)")),
     *(Pattern(text, literal=False) for text in ("^(x)?(?(1)a|b)", r"(|a)\1(?:\1b|x)", "a(?!$)", r"\Bb")),
 )
-PIECES = st.sampled_from(["a", "b", "x", "q", ".", " ", "\n", "\r", "error", "Err", "失败", "失"])
-BLOCKS = st.lists(PIECES, max_size=40).map(lambda pieces: "".join(pieces).encode())
+PIECES = st.sampled_from(
+    [
+        *(piece.encode() for piece in ("a", "b", "x", "q", ".", " ", "\n", "\r", "error", "Err", "失败", "失")),
+        "失败".encode("gbk"),
+    ]
+)
+BLOCKS = st.lists(PIECES, max_size=40).map(b"".join)
 
 
 def expected(block: bytes) -> set[tuple[int, int]]:
     """Each pattern and line of which `re` says that it is there, by the line's number."""
-    texts = [p.text if p.literal else None for p in PATTERNS]
     found = set()
     for number, line in enumerate(block.removesuffix(b"\n").split(b"\n") if block else ()):
         for index, pattern in enumerate(PATTERNS):
-            text = texts[index]
-            plain = re.escape(text.encode()) if text is not None else pattern.text.encode()
-            if re.search(plain, line, re.IGNORECASE if pattern.ignore_case else 0):
+            ways = [pattern.text.encode()]
+            if pattern.literal:
+                ways = [re.escape(pattern.text.encode(coding)) for coding in ("utf-8", "gbk")]
+            if any(re.search(way, line, re.IGNORECASE if pattern.ignore_case else 0) for way in ways):
                 found.add((index, number))
     return found

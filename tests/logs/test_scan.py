@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from launcher.logs import blocks
-from launcher.logs.scan import Pattern, Scanner, matching_lines
+from launcher.logs.pattern import Pattern
+from launcher.logs.scan import Scanner, matching_lines
 from tests.logs.patterns import BLOCKS, PATTERNS, expected
 
 QUICK, SLOW = Scanner(PATTERNS), Scanner(PATTERNS, quick=False)

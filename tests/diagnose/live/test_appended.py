@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from launcher.diagnose.live.appended import Appended
-from launcher.logs.scan import Match, Pattern, Scanner, matching_lines
+from launcher.logs.pattern import Pattern
+from launcher.logs.scan import Match, Scanner, matching_lines
 
 SCANNER = Scanner([Pattern("error"), Pattern("timeout")])
 LINES = st.lists(st.sampled_from([b"error", b"fine", b"", b"a timeout and an error", b"x" * 70]), max_size=30)
