@@ -66,5 +66,7 @@ def views(path: Path, begin: int = 0, end: int | None = None, size: int = BLOCK)
                 yield offset, memoryview(buffer)[:cut]
                 buffer[: held - cut] = buffer[cut:held]
                 offset, held = offset + cut, held - cut
+                if held < size < len(buffer):  # the long line is over
+                    buffer = buffer[:size]
         if held:
             yield offset, memoryview(buffer)[:held]

@@ -83,3 +83,12 @@ def test_a_line_without_end_takes_no_more_memory_than_a_long_one(
     (tmp_path / "log").write_bytes(b"x" * (10 * blocks.BLOCK) + b"error")
     (match,) = matching_lines(tmp_path / "log", Scanner([Pattern("error")]))
     assert len(match.line) <= 4 * blocks.BLOCK
+
+
+def test_what_follows_a_long_line_is_read_in_blocks_as_short_as_before(tmp_path: Path) -> None:
+    content = b"a\n" * 500 + b"x" * 5000 + b"\n" + b"b\n" * 5000
+    (tmp_path / "log").write_bytes(content)
+    read = [(offset, bytes(view)) for offset, view in blocks.views(tmp_path / "log", size=1000)]
+    assert b"".join(block for _, block in read) == content
+    assert all(content.startswith(block, offset) for offset, block in read)
+    assert [len(block) for _, block in read if b"x" not in block and len(block) > 1000] == []
