@@ -19,7 +19,7 @@ _ESCAPED: Final = re.compile(r"\\(.)")
 
 _WORTHWHILE: Final = 32  # bytes a report and pattern, below which hyperscan costs more than it saves
 
-Report = tuple[int, int]  # where a match ends, and the pattern's index
+Report = tuple[int, int]  # where a match ends, in bytes from the block's beginning, and the pattern's index
 _OnMatch = Callable[[int, int, int, int, Any], bool]  # pattern, begin, end, flags, context; whether to stop
 
 

@@ -39,10 +39,10 @@ class Scanner:
     """
 
     def __init__(self, patterns: Sequence[Pattern], *, quick: bool = True) -> None:
-        self.patterns = tuple(map(simplest, patterns))
-        self._searches = [compiled(pattern) for pattern in self.patterns]
-        self._literal = [pattern.literal for pattern in self.patterns]
-        self._database, left = database(self._searches, self.patterns) if quick else (None, range(len(self.patterns)))
+        self._patterns = tuple(map(simplest, patterns))
+        self._searches = [compiled(pattern) for pattern in self._patterns]
+        self._literal = [pattern.literal for pattern in self._patterns]
+        self._database, left = database(self._searches, self._patterns) if quick else (None, range(len(self._patterns)))
         self._slow = [(index, self._searches[index].search) for index in left if not self._literal[index]]
         texts = [self._searches[index] for index in left if self._literal[index]]
         self._texts = [index for index in left if self._literal[index]]
@@ -67,7 +67,7 @@ class Scanner:
 
     @cached_property
     def _without_hyperscan(self) -> Scanner:
-        return Scanner(self.patterns, quick=False)
+        return Scanner(self._patterns, quick=False)
 
     def _confirmed(self, block: bytes, reports: Sequence[Report]) -> list[Hit]:
         """The hits among what hyperscan reports."""

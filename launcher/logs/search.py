@@ -14,7 +14,7 @@ from launcher.logs.blocks import underlying
 from launcher.logs.pattern import Pattern, Report, Reported, compiled, database, simplest
 from launcher.logs.scan import Scanner, line_around
 
-Span = tuple[int, int]  # where a line begins in its block, and where it ends with its newline
+Span = tuple[int, int]  # bytes of its block at which a line begins, and at which it ends with its newline
 
 
 class Search:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from launcher.logs.pattern import Pattern
+from launcher.logs.pattern import Pattern, Reported, compiled, database
 from launcher.logs.scan import Scanner
 from launcher.logs.search import Search
 from tests.logs.patterns import BLOCKS, PATTERNS, expected
@@ -79,6 +79,11 @@ def test_what_it_does_not_know_is_found_by_re(text: str) -> None:
     assert Search([Pattern(text, literal=False)]).spans(b"one\nNONE\none") == [(0, 4), (9, 12)]
 
 
-def test_what_is_in_every_line_is_left_to_re() -> None:
+def test_of_what_is_in_nearly_every_line_hyperscan_reports_no_more_than_re_finds_in_that_time() -> None:
     block = b"\n" * 200_000 + b" \n"
+    search = compiled(Pattern(r"\s", literal=False))
+    known, _ = database([search], [Pattern(r"\s", literal=False)], Reported.NEXT_LINE)
+    assert known is not None
+    assert known.reports(block) is None
+    assert known.reports(b"some words\n" * 1000) == [(11 * number, 0) for number in range(1, 1001)]
     assert Search([Pattern(r"\s", literal=False)]).spans(block) == [(200_000, 200_002)]
